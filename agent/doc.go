@@ -1,0 +1,2 @@
+// Package agent runs the loop: watch, decode, plan, apply, report.
+package agent

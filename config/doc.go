@@ -1,0 +1,2 @@
+// Package config reads what the operator decided.
+package config

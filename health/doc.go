@@ -1,0 +1,2 @@
+// Package health says how Consul checks each service.
+package health

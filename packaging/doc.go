@@ -1,0 +1,2 @@
+// Package packaging holds what installs the daemon.
+package packaging

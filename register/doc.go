@@ -1,0 +1,2 @@
+// Package register makes the local Consul agent hold exactly the services this node should announce.
+package register
