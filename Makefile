@@ -1,0 +1,56 @@
+# Everything this repository needs is Go, make, git and a C compiler (for the race detector).
+MAKEFLAGS += --warn-undefined-variables
+.DEFAULT_GOAL := help
+.PHONY: build bin/consul demo test check fmt vuln fuzz clean help
+
+CI ?=
+KEEP ?=
+FUZZTIME ?= 30s
+
+# What `k8s-registrar version` says. The date is the commit's, so that one commit builds one binary.
+git = $(shell TZ=UTC git $(1) 2>/dev/null || echo unknown)
+stamp = -X github.com/prometheus/common/version.$(1)=$(2)
+LDFLAGS = -s -w \
+	$(call stamp,Version,$(call git,describe --tags --always --dirty)) \
+	$(call stamp,Revision,$(call git,rev-parse --verify -q HEAD)) \
+	$(call stamp,Branch,$(call git,branch --show-current)) \
+	$(call stamp,BuildDate,$(call git,log -1 --format=%cd --date=format-local:%Y%m%d-%H:%M:%S))
+
+# Developer tools have their own go.mod, away from what the program is built of.
+TOOL = go tool -modfile=packaging/tools/go.mod
+
+build: ## Build bin/k8s-registrar, a static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/k8s-registrar .
+
+bin/consul: ## Take Consul from PATH, or build it (the first time takes minutes)
+	@packaging/consul/get.sh
+
+demo: build bin/consul ## Show it at work against a real Consul; KEEP=1 leaves it running
+	go run ./e2e/demo -consul bin/consul -registrar bin/k8s-registrar $(if $(KEEP),-keep)
+
+test: bin/consul ## Run all tests, those against a real Consul too, with the race detector
+	CONSUL_BIN='$(CURDIR)/bin/consul' go test -race -timeout 30m ./...
+
+# In CI a check that changed a file fails; a developer's uncommitted work does not.
+check: ## Lint, vet, and look for untidy go.mod and unformatted code
+	$(TOOL) golangci-lint run
+	go vet ./...
+	go mod tidy -diff
+	$(if $(filter true,$(CI)),git diff --exit-code)
+
+fmt: ## Format the code the way check wants it
+	$(TOOL) golangci-lint fmt
+
+vuln: ## Look for known vulnerabilities (asks the public Go vulnerability database)
+	$(TOOL) govulncheck ./...
+
+fuzz: ## Fuzz the readers of keys, values and configuration, FUZZTIME=30s each
+	@set -e; for pkg in ./kvschema ./config; do names=$$(go test -list '^Fuzz' $$pkg); \
+		for name in $$(echo "$$names" | grep '^Fuzz'); do \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+clean: ## Remove what was built
+	rm -rf bin dist
+
+help: ## Say what make can do
+	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,132 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
+	"github.com/k8s-registrar/k8s-registrar/config"
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+// Agent is the daemon.
+type Agent struct {
+	config     config.Config
+	client     *api.Client
+	token      bool
+	reconciler *reconciler
+	board      *board
+	metrics    *metrics
+	registry   *prometheus.Registry
+	log        hclog.Logger
+}
+
+// Consul is the way to the local agent.
+type Consul struct {
+	Client *api.Client
+	// Token tells whether the client sends a token: Consul tells nobody else that
+	// an answer was filtered.
+	Token bool
+}
+
+// New returns an agent. All is built and nothing runs; without a listener in the
+// configuration the registry is of no use to anybody.
+func New(cfg config.Config, consul Consul, log hclog.Logger, registry *prometheus.Registry) *Agent {
+	local := register.NewLocal(consul.Client, register.Owner{Instance: cfg.Instance})
+	local.Workers = cfg.Reconcile.Workers
+	return &Agent{
+		config:     cfg,
+		client:     consul.Client,
+		token:      consul.Token,
+		reconciler: newReconciler(cfg, local),
+		board: &board{
+			instance:    cfg.Instance,
+			maxWatchAge: cfg.Watch.Wait + cfg.Watch.Wait/16 + 2*readTimeout,
+			maxPassAge:  2*cfg.Reconcile.Resync + time.Minute,
+		},
+		metrics:  newMetrics(registry),
+		registry: registry,
+		log:      log,
+	}
+}
+
+func (a *Agent) tree() tree {
+	return tree{kv: a.client.KV(), prefix: kvschema.Prefix(a.config.KeyPath), token: a.token}
+}
+
+// Run works until the context ends. An error means that it could not start; Consul
+// being away is not one.
+func (a *Agent) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	snapshots, rings := newNews[Snapshot](), newNews[struct{}]()
+	if address := a.config.Telemetry.Listen; address != "" {
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+		if err != nil {
+			return fmt.Errorf("listen for telemetry: %w", err)
+		}
+		a.log.Info("telemetry is served", "address", listener.Addr().String())
+		group.Go(func() error { return serve(ctx, listener, handler(a.board, a.registry)) })
+	}
+	for _, task := range []interface{ run(context.Context) error }{
+		a.watch(snapshots),
+		a.drift(rings),
+		a.loop(snapshots, rings),
+	} {
+		group.Go(func() error { return task.run(ctx) })
+	}
+	return group.Wait()
+}
+
+func (a *Agent) watch(snapshots news[Snapshot]) *watch {
+	return &watch{
+		tree:     a.tree(),
+		wait:     a.config.Watch.Wait,
+		fullRead: a.config.Watch.FullRead,
+		pace:     rate.NewLimiter(rate.Every(a.config.Watch.MinInterval), 1),
+		quiet:    rate.NewLimiter(rate.Every(quietPace), 1),
+		news:     snapshots,
+		show: func(known *Snapshot, err error) {
+			a.board.watched(watchStatus(kvschema.Prefix(a.config.KeyPath), known, err))
+			a.metrics.watched(known, err)
+		},
+		voice: newVoice(a.log.Named("watch"), "reading the tree"),
+	}
+}
+
+func (a *Agent) drift(rings news[struct{}]) *drift {
+	local := register.NewLocal(a.client, register.Owner{Instance: a.config.Instance})
+	return &drift{
+		catalog: a.client.Catalog(),
+		node: func(ctx context.Context) (string, error) {
+			node, err := local.Node(ctx)
+			return node.Name, err
+		},
+		wait:  a.config.Watch.Wait,
+		pace:  rate.NewLimiter(rate.Every(driftPace), 1),
+		ring:  rings,
+		voice: newVoice(a.log.Named("drift"), "watching this node in the catalog"),
+	}
+}
+
+func (a *Agent) loop(snapshots news[Snapshot], rings news[struct{}]) *loop {
+	log := a.log.Named("reconcile")
+	return &loop{
+		reconciler: a.reconciler,
+		snapshots:  snapshots,
+		drift:      rings,
+		resync:     a.config.Reconcile.Resync,
+		board:      a.board,
+		metrics:    a.metrics,
+		log:        log,
+		voice:      newVoice(log, "comparing with the local agent"),
+		teller:     teller{log: log},
+	}
+}

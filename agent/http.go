@@ -1,0 +1,88 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// stopTimeout is how long answers under way may take when we stop.
+const stopTimeout = 2 * time.Second
+
+// handler serves what the board shows. Nothing in it changes anything.
+func handler(board *board, gatherer prometheus.Gatherer) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
+		if !board.living(time.Now()) {
+			http.Error(w, "the reconcile loop is stuck", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "healthy") //nolint:errcheck // the client is gone
+	})
+	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
+		if s := board.status(time.Now()); !s.Ready {
+			http.Error(w, "not ready: "+strings.Join(s.NotReady, "; "), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready") //nolint:errcheck // the client is gone
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		_ = encoder.Encode(board.status(time.Now())) // the client is gone
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprint(w, landing) //nolint:errcheck // the client is gone
+	})
+	return mux
+}
+
+const landing = `<!DOCTYPE html>
+<title>k8s-registrar</title>
+<h1>k8s-registrar</h1>
+<ul>
+<li><a href="/status">/status</a>
+<li><a href="/metrics">/metrics</a>
+<li><a href="/-/ready">/-/ready</a>
+<li><a href="/-/healthy">/-/healthy</a>
+</ul>
+`
+
+// serve answers until the context ends.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		if server.Shutdown(grace) != nil {
+			_ = server.Close() // what is still under way is cut
+		}
+	}()
+	err := server.Serve(listener)
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve telemetry: %w", err)
+	}
+	<-stopped
+	return nil
+}

@@ -1,0 +1,195 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+)
+
+// epochTrust is how long the servers must tell the same story after they went back
+// in time, until missing keys are believed to be deleted.
+const epochTrust = time.Hour
+
+// Snapshot is one complete state of the tree that is known to be true.
+type Snapshot struct {
+	// Index is the X-Consul-Index of the answer, never 0.
+	Index uint64
+	// Pairs are all keys below the prefix, sorted.
+	Pairs []kvschema.Pair
+	// Withheld are the keys among Pairs that the servers no longer show, and whose
+	// absence proves nothing because the servers went back in time.
+	Withheld []string
+	// Since is when the first of them was withheld.
+	Since time.Time
+}
+
+// answer is what one recursive read of the tree said, with everything that decides
+// what it proves.
+type answer struct {
+	err   error
+	pairs []kvschema.Pair
+	index uint64
+	// leader is X-Consul-KnownLeader.
+	leader bool
+	// filtered is X-Consul-Results-Filtered-By-ACLs.
+	filtered bool
+	// trusted tells that filtering would have been reported: there was a token, or
+	// ACLs allow by default. Consul does not tell an anonymous reader.
+	trusted bool
+	// consistent tells that the leader was asked, and asked its followers.
+	consistent bool
+	// probe is the answer for the single key at the root, which unlike a list is
+	// refused when it may not be read.
+	probe probe
+}
+
+// probe is what a read of a single key proved about our permission.
+type probe int
+
+const (
+	notProbed probe = iota
+	readable
+	forbidden
+)
+
+// A verdict is what an answer proves.
+type verdict interface{ isVerdict() }
+
+type (
+	// known: the answer is knowledge, and this is it.
+	known struct{ snapshot Snapshot }
+	// unproven: it would be knowledge if a consistent read and a permission probe
+	// said the same.
+	unproven struct{ why string }
+	// doubtful: it is not knowledge. What was known before stays in force.
+	doubtful struct{ why error }
+)
+
+func (known) isVerdict()    {}
+func (unproven) isVerdict() {}
+func (doubtful) isVerdict() {}
+
+// Reasons why an answer is not knowledge. They name the metric's label and tell
+// what to do.
+var (
+	errNotKV     = errors.New("the answer carries no X-Consul-Index: is there a proxy between us and Consul?")
+	errNoLeader  = errors.New("the Consul servers have no leader")
+	errFiltered  = errors.New("ACLs hide a part of the tree: grant key_prefix list (or read) on all of it")
+	errForbidden = errors.New("the token may not read the tree, which looks the same as an empty tree: grant key_prefix list (or read)")
+)
+
+// judge says what an answer proves, given what was known before (nil for nothing).
+//
+//	answer                                         verdict
+//	error, no index, no leader, filtered           doubtful
+//	anonymous and ACLs deny by default, no probe   unproven; doubtful if the probe fails
+//	first knowledge, not consistent                unproven
+//	empty, not probed or not consistent            unproven; doubtful if the probe fails
+//	index went back, not consistent                unproven
+//	keys are missing though the index did not rise known, without the loss (see epoch)
+//	anything else                                  known
+func judge(before *Snapshot, a answer, now time.Time) verdict {
+	switch {
+	case a.err != nil:
+		return doubtful{a.err}
+	case a.index == 0:
+		return doubtful{errNotKV}
+	case !a.leader:
+		return doubtful{errNoLeader}
+	case a.filtered:
+		return doubtful{errFiltered}
+	case a.probe == forbidden:
+		return doubtful{errForbidden}
+	}
+	if why := doubts(before, a, now); why != "" {
+		return unproven{why}
+	}
+	fresh := Snapshot{Index: a.index, Pairs: a.pairs}
+	if before == nil {
+		return known{fresh}
+	}
+	return known{epoch(*before, fresh, now)}
+}
+
+// doubts says why an answer needs to be confirmed, or nothing.
+func doubts(before *Snapshot, a answer, now time.Time) string {
+	switch {
+	case !a.trusted && a.probe == notProbed:
+		return "an anonymous reader is not told what ACLs hide"
+	case len(a.pairs) == 0 && (a.probe == notProbed || !a.consistent):
+		return "an empty tree looks the same as a forbidden one"
+	case a.consistent:
+		return ""
+	case before == nil:
+		return "a lagging server may answer with an older tree"
+	case a.index < before.Index:
+		return "the index went back"
+	case len(before.Withheld) > 0 && now.Sub(before.Since) >= epochTrust:
+		return "withheld keys are about to be believed deleted"
+	}
+	return ""
+}
+
+// epoch takes over what is fresh, except for keys that vanished together with the
+// servers' memory. A deletion always raises the index, so keys that are missing at an
+// index that did not rise mean restored or lost data. The index also goes back when
+// old tombstones are reaped, but then no key is missing.
+//
+// The missing keys stay as they were known until they are all back, or until the
+// servers have told the same story for epochTrust. Other deletions of that time wait
+// with them.
+func epoch(before, fresh Snapshot, now time.Time) Snapshot {
+	lost := missing(before.Pairs, fresh.Pairs)
+	switch {
+	case len(lost) == 0:
+		return fresh
+	case fresh.Index <= before.Index:
+		fresh.Since = now
+	case len(before.Withheld) == 0 || now.Sub(before.Since) >= epochTrust:
+		return fresh
+	default:
+		fresh.Since = before.Since
+	}
+	for _, pair := range lost {
+		fresh.Withheld = append(fresh.Withheld, pair.Key)
+	}
+	fresh.Pairs = slices.SortedFunc(slices.Values(slices.Concat(fresh.Pairs, lost)), byKey)
+	return fresh
+}
+
+// missing returns the pairs of before whose keys are not in after. Both are sorted.
+func missing(before, after []kvschema.Pair) []kvschema.Pair {
+	var lost []kvschema.Pair
+	for _, pair := range before {
+		if _, found := slices.BinarySearchFunc(after, pair, byKey); !found {
+			lost = append(lost, pair)
+		}
+	}
+	return lost
+}
+
+// reason is the bounded name of a doubt, for a metric's label.
+func reason(err error) string {
+	switch {
+	case errors.Is(err, errFiltered), errors.Is(err, errForbidden):
+		return "acl"
+	case errors.Is(err, errNoLeader):
+		return "no_leader"
+	case errors.Is(err, errNotKV):
+		return "not_kv"
+	default:
+		return classify(err).String()
+	}
+}
+
+// describeWithheld is one sentence for people, or nothing.
+func describeWithheld(s Snapshot) string {
+	if len(s.Withheld) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the Consul servers went back in time at %s and %d keys are missing since: they stay announced until they are back or %s have passed",
+		s.Since.UTC().Format(time.RFC3339), len(s.Withheld), epochTrust)
+}

@@ -1,0 +1,252 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/consul/api"
+	"pgregory.net/rapid"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// keys makes pairs of one-letter keys.
+func keys(letters string) []kvschema.Pair {
+	var pairs []kvschema.Pair
+	for _, letter := range letters {
+		pairs = append(pairs, kvschema.Pair{Key: string(letter)})
+	}
+	return pairs
+}
+
+func letters(pairs []kvschema.Pair) string {
+	var s string
+	for _, p := range pairs {
+		s += p.Key
+	}
+	return s
+}
+
+// plain is an answer that nothing is wrong with.
+func plain(index uint64, letters string) answer {
+	return answer{pairs: keys(letters), index: index, leader: true, trusted: true}
+}
+
+// sure is the same, from a consistent read with a probe.
+func sure(index uint64, letters string) answer {
+	a := plain(index, letters)
+	a.consistent, a.probe = true, readable
+	return a
+}
+
+func with(a answer, change func(*answer)) answer {
+	change(&a)
+	return a
+}
+
+// TestUnknownIsNotEmpty is invariant 1: each row is an answer that Consul gives, and
+// what it proves.
+func TestUnknownIsNotEmpty(t *testing.T) {
+	abc := &Snapshot{Index: 50, Pairs: keys("abc")}
+	empty := &Snapshot{Index: 50}
+	lossy := &Snapshot{Index: 20, Pairs: keys("abc"), Withheld: []string{"b", "c"}, Since: noon.Add(-time.Minute)}
+	patient := &Snapshot{Index: 20, Pairs: keys("abc"), Withheld: []string{"b", "c"}, Since: noon.Add(-time.Hour)}
+
+	for _, row := range []struct {
+		name   string
+		before *Snapshot
+		answer answer
+		want   string // "known: <keys> [withheld: <keys>]", "unproven" or "doubtful: <reason>"
+	}{
+		// No knowledge, whatever was known.
+		{"the agent is away", abc, answer{err: errors.New("connection refused")}, "doubtful: unreachable"},
+		{"forbidden", abc, answer{err: api.StatusError{Code: http.StatusForbidden}}, "doubtful: denied"},
+		{"too many connections", abc, answer{err: api.StatusError{Code: http.StatusTooManyRequests}}, "doubtful: overloaded"},
+		{"servers without a leader", abc, answer{err: api.StatusError{Code: http.StatusInternalServerError}}, "doubtful: failed"},
+		{"a proxy's 404", abc, with(sure(0, ""), func(*answer) {}), "doubtful: not_kv"},
+		{"no known leader", abc, with(sure(60, ""), func(a *answer) { a.leader = false }), "doubtful: no_leader"},
+		{"token without any key rule", abc, with(sure(60, ""), func(a *answer) { a.filtered = true }), "doubtful: acl"},
+		{"token for a part of the tree", abc, with(plain(60, "a"), func(a *answer) { a.filtered = true }), "doubtful: acl"},
+		{"anonymous, deny, probe refused", abc, with(sure(60, ""), func(a *answer) { a.trusted, a.probe = false, forbidden }), "doubtful: acl"},
+		{"anonymous, deny, a part, probe refused", abc, with(sure(60, "a"), func(a *answer) { a.trusted, a.probe = false, forbidden }), "doubtful: acl"},
+
+		// Not yet knowledge.
+		{"anonymous, deny, not probed", abc, with(plain(60, "ab"), func(a *answer) { a.trusted = false }), "unproven"},
+		{"anonymous, deny, nothing known, not probed", nil, with(plain(60, "ab"), func(a *answer) { a.trusted = false }), "unproven"},
+		{"first read from a follower", nil, plain(60, "abc"), "unproven"},
+		{"empty, not confirmed", abc, plain(60, ""), "unproven"},
+		{"empty, consistent but not probed", abc, with(sure(60, ""), func(a *answer) { a.probe = notProbed }), "unproven"},
+		{"empty, probed but not consistent", abc, with(sure(60, ""), func(a *answer) { a.consistent = false }), "unproven"},
+		{"index went back, from a follower", abc, plain(40, "abc"), "unproven"},
+
+		// Knowledge.
+		{"first read", nil, sure(60, "abc"), "known: abc"},
+		{"first read, anonymous, deny, probe passed", nil, with(sure(60, "abc"), func(a *answer) { a.trusted = false }), "known: abc"},
+		{"first read of an empty tree", nil, sure(60, ""), "known: "},
+		{"a key came", abc, plain(51, "abcd"), "known: abcd"},
+		{"a key went", abc, plain(51, "ab"), "known: ab"},
+		{"nothing happened", abc, plain(50, "abc"), "known: abc"},
+		{"the last keys went", abc, sure(51, ""), "known: "},
+		{"empty stays empty", empty, sure(50, ""), "known: "},
+		{"empty, index went back: tombstones were reaped", empty, sure(40, ""), "known: "},
+		{"tombstones were reaped", abc, sure(40, "abc"), "known: abc"},
+		{"tombstones were reaped and a key came", abc, sure(40, "abcd"), "known: abcd"},
+
+		// The servers went back in time: what is missing proves nothing.
+		{"restored from a snapshot", abc, sure(20, "a"), "known: abc withheld: bc"},
+		{"server data lost", abc, sure(1, ""), "known: abc withheld: abc"},
+		{"emptied without the index rising", abc, sure(50, ""), "known: abc withheld: abc"},
+		{"shorter without the index rising", abc, plain(50, "ab"), "known: abc withheld: c"},
+		{"still missing, index overtakes", lossy, plain(70, "a"), "known: abc withheld: bc"},
+		{"a new key meanwhile", lossy, plain(70, "ad"), "known: abcd withheld: bc"},
+		{"another deletion meanwhile waits too", lossy, plain(70, "d"), "known: abcd withheld: abc"},
+		{"some are back", lossy, plain(70, "ab"), "known: abc withheld: c"},
+		{"all are back", lossy, plain(70, "abc"), "known: abc"},
+		{"all gone meanwhile", lossy, sure(70, ""), "known: abc withheld: abc"},
+		{"an hour later, not confirmed", patient, plain(70, "a"), "unproven"},
+		{"an hour later, confirmed", patient, sure(70, "a"), "known: a"},
+		{"back in time once more after an hour", patient, sure(10, "a"), "known: abc withheld: bc"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := describe(judge(row.before, row.answer, noon)); got != row.want {
+				t.Errorf("judge = %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
+func describe(v verdict) string {
+	switch v := v.(type) {
+	case known:
+		s := "known: " + letters(v.snapshot.Pairs)
+		if len(v.snapshot.Withheld) > 0 {
+			s += " withheld: "
+			for _, key := range v.snapshot.Withheld {
+				s += key
+			}
+		}
+		return s
+	case unproven:
+		return "unproven"
+	case doubtful:
+		return "doubtful: " + reason(v.why)
+	default:
+		return fmt.Sprintf("%T", v)
+	}
+}
+
+// An hour starts again whenever the servers go back once more, and not before.
+func TestWithheldSince(t *testing.T) {
+	first := judge(&Snapshot{Index: 50, Pairs: keys("ab")}, sure(20, "a"), noon).(known).snapshot
+	if !first.Since.Equal(noon) {
+		t.Errorf("since = %v, want %v", first.Since, noon)
+	}
+	later := judge(&first, plain(60, "a"), noon.Add(time.Minute)).(known).snapshot
+	if !later.Since.Equal(noon) {
+		t.Errorf("since after an ordinary answer = %v, want %v", later.Since, noon)
+	}
+	again := judge(&later, sure(30, "a"), noon.Add(2*time.Minute)).(known).snapshot
+	if want := noon.Add(2 * time.Minute); !again.Since.Equal(want) {
+		t.Errorf("since after going back again = %v, want %v", again.Since, want)
+	}
+}
+
+// Whatever comes, a key is lost only through an answer that proves its deletion.
+func TestNoAnswerLosesAKeyWithoutProof(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		subset := rapid.Custom(func(t *rapid.T) string {
+			var s string
+			for _, letter := range "abcdef" {
+				if rapid.Bool().Draw(t, "has") {
+					s += string(letter)
+				}
+			}
+			return s
+		})
+		before := &Snapshot{Index: 50, Pairs: keys(subset.Draw(t, "before"))}
+		a := answer{
+			pairs:      keys(subset.Draw(t, "after")),
+			index:      rapid.SampledFrom([]uint64{0, 1, 49, 50, 51, 90}).Draw(t, "index"),
+			leader:     rapid.Bool().Draw(t, "leader"),
+			filtered:   rapid.Bool().Draw(t, "filtered"),
+			trusted:    rapid.Bool().Draw(t, "trusted"),
+			consistent: rapid.Bool().Draw(t, "consistent"),
+			probe:      probe(rapid.IntRange(0, 2).Draw(t, "probe")),
+		}
+		v, isKnown := judge(before, a, noon).(known)
+		if !isKnown {
+			return
+		}
+		lost := missing(before.Pairs, v.snapshot.Pairs)
+		proof := a.index > 50 && a.leader && !a.filtered && a.probe != forbidden &&
+			(a.trusted || a.probe == readable) && (len(a.pairs) > 0 || a.consistent && a.probe == readable)
+		if len(lost) > 0 && !proof {
+			t.Fatalf("lost %q by %+v", letters(lost), a)
+		}
+		if v.snapshot.Index == 0 {
+			t.Fatal("a snapshot has index 0")
+		}
+	})
+}
+
+// TestDoorbell is fact 7 of Consul: a query that comes back before its time with the
+// index it was asked for was let go, and asking again would block for ever.
+func TestDoorbell(t *testing.T) {
+	for _, row := range []struct {
+		name              string
+		known, asked, got uint64
+		early             bool
+		want              bell
+	}{
+		{"time is up", 50, 50, 50, false, silent},
+		{"a change", 50, 50, 51, true, rang},
+		{"a change at the last moment", 50, 50, 51, false, rang},
+		{"let go: restore, or a server that stops", 50, 50, 50, true, suspicious},
+		{"went back after waiting", 50, 50, 40, false, suspicious},
+		{"went back at once", 50, 50, 40, true, suspicious},
+		{"asked without waiting, nothing new", 50, 0, 50, true, silent},
+		{"asked without waiting, a change", 50, 0, 51, true, rang},
+		{"asked without waiting, went back", 50, 0, 40, true, suspicious},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := hear(row.known, row.asked, row.got, row.early); got != row.want {
+				t.Errorf("hear = %v, want %v", got, row.want)
+			}
+		})
+	}
+}
+
+func TestMissingNeedsNoOrderOfArrival(t *testing.T) {
+	if diff := cmp.Diff("bd", letters(missing(keys("abcd"), keys("ac")))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRetryBounds(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		err      error
+		min, max time.Duration
+	}{
+		{"agent away: soon, services wait for its return", errors.New("refused"), 0, time.Second},
+		{"429: not soon, connections are shared", api.StatusError{Code: 429}, 5 * time.Second, 45 * time.Second},
+		{"503", api.StatusError{Code: 503}, 5 * time.Second, 45 * time.Second},
+		{"500", api.StatusError{Code: 500}, 0, 10 * time.Second},
+		{"403", api.StatusError{Code: 403}, 0, 45 * time.Second},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			waits := newRetry()
+			for range 1000 { // it never gives up
+				if got := waits.after(row.err); got < row.min || got > row.max || got < 0 {
+					t.Fatalf("wait = %v, want %v to %v", got, row.min, row.max)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,126 @@
+package agent
+
+import (
+	"github.com/hashicorp/consul/api"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+const namespace = "k8s_registrar"
+
+// metrics are all that is counted. No label has more values than this file or
+// retry.go lists.
+type metrics struct {
+	watchSuccess   prometheus.Gauge
+	watchIndex     prometheus.Gauge
+	watchErrors    *prometheus.CounterVec
+	withheld       prometheus.Gauge
+	desired        prometheus.Gauge
+	registered     *prometheus.GaugeVec
+	quarantined    prometheus.Gauge
+	taken          prometheus.Gauge
+	reconciles     *prometheus.CounterVec
+	reconcileTime  prometheus.Histogram
+	reconcileLast  prometheus.Gauge
+	changes        *prometheus.CounterVec
+	changeTime     *prometheus.HistogramVec
+	guardBlocked   prometheus.Gauge
+	pendingRemoval prometheus.Gauge
+}
+
+func newMetrics(registry prometheus.Registerer) *metrics {
+	f := promauto.With(registry)
+	gauge := func(name, help string) prometheus.Gauge {
+		return f.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
+	}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return f.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	}
+	m := &metrics{
+		watchSuccess:   gauge("kv_watch_last_success_timestamp_seconds", "When Consul last answered a question for the tree."),
+		watchIndex:     gauge("kv_index", "Consul's index of the tree as it is known."),
+		watchErrors:    counter("kv_errors_total", "Answers for the tree that are not knowledge, by reason.", "reason"),
+		withheld:       gauge("kv_withheld_keys", "Keys that are missing since the servers went back in time, and stay announced."),
+		desired:        gauge("desired_services", "Services that this node should announce."),
+		registered:     f.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "registered_services", Help: "Services of ours on the local agent as of the last comparison, by the status of their checks."}, []string{"status"}),
+		quarantined:    gauge("quarantined_services", "Keys whose value cannot be announced."),
+		taken:          gauge("taken_ids", "IDs of ours that a service of somebody else has."),
+		reconciles:     counter("reconcile_total", "Comparisons of the tree with the local agent, by result.", "result"),
+		reconcileTime:  f.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: "reconcile_duration_seconds", Help: "Time of a comparison and its changes.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 10)}),
+		reconcileLast:  gauge("last_reconcile_success_timestamp_seconds", "When a comparison last succeeded, its changes included."),
+		changes:        counter("changes_total", "Changes sent to the local agent, by action and result.", "action", "result"),
+		changeTime:     f.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "change_duration_seconds", Help: "Time that the local agent took for a change.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}, []string{"action"}),
+		guardBlocked:   gauge("guard_blocked", "1 while removals wait for a human."),
+		pendingRemoval: gauge("pending_removals", "Services whose removal waits for a human."),
+	}
+	m.zero()
+	return m
+}
+
+// zero makes every series exist from the start: an alert on a counter that appears
+// with its first failure misses that failure.
+func (m *metrics) zero() {
+	for _, why := range []string{"acl", "no_leader", "not_kv", unreachable.String(), overloaded.String(), denied.String(), failed.String()} {
+		m.watchErrors.WithLabelValues(why)
+	}
+	for _, result := range []string{"success", "error"} {
+		m.reconciles.WithLabelValues(result)
+		for _, action := range []register.Action{register.Add, register.Update, register.Remove} {
+			m.changes.WithLabelValues(string(action), result)
+		}
+	}
+	m.countRegistered(nil)
+}
+
+func result(err error) string {
+	if err != nil {
+		return "error"
+	}
+	return "success"
+}
+
+func (m *metrics) watched(before *Snapshot, err error) {
+	if err != nil {
+		m.watchErrors.WithLabelValues(reason(err)).Inc()
+	} else {
+		m.watchSuccess.SetToCurrentTime()
+	}
+	if before != nil {
+		m.watchIndex.Set(float64(before.Index))
+		m.withheld.Set(float64(len(before.Withheld)))
+	}
+}
+
+func (m *metrics) step(o register.Outcome) {
+	m.changes.WithLabelValues(string(o.Step.Action), result(o.Err)).Inc()
+	m.changeTime.WithLabelValues(string(o.Step.Action)).Observe(o.Took.Seconds())
+}
+
+func (m *metrics) passed(pass Pass, err error) {
+	m.reconciles.WithLabelValues(result(err)).Inc()
+	if err == nil {
+		m.reconcileLast.SetToCurrentTime()
+	}
+	if pass.Actual.Ours == nil {
+		return // nothing was compared
+	}
+	m.reconcileTime.Observe(pass.Took.Seconds())
+	m.desired.Set(float64(len(pass.Desired.Want)))
+	m.countRegistered(pass.Actual.Ours)
+	m.quarantined.Set(float64(len(pass.Problems)))
+	m.taken.Set(float64(len(pass.Plan.Taken)))
+	m.pendingRemoval.Set(float64(len(pass.Plan.Held)))
+	m.guardBlocked.Set(float64(min(1, len(pass.Plan.Held))))
+}
+
+func (m *metrics) countRegistered(ours map[register.ID]register.Registered) {
+	count := map[string]int{}
+	for _, r := range ours {
+		count[r.Status()]++
+	}
+	for _, status := range []string{api.HealthPassing, api.HealthWarning, api.HealthCritical} {
+		m.registered.WithLabelValues(status).Set(float64(count[status]))
+	}
+}

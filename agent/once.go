@@ -1,0 +1,37 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+// Plan compares the tree with the local agent once, and changes nothing. Its error
+// says that Consul could not be read, or that what it says is no knowledge.
+func (a *Agent) Plan(ctx context.Context) (Pass, error) {
+	snapshot, err := a.know(ctx)
+	if err != nil {
+		return Pass{}, err
+	}
+	return a.reconciler.prepare(ctx, snapshot)
+}
+
+// Apply carries out what Plan returned, telling done of each step.
+func (a *Agent) Apply(ctx context.Context, pass Pass, done func(register.Outcome)) Pass {
+	return a.reconciler.apply(ctx, pass, done)
+}
+
+// know reads the tree once, in the surest way.
+func (a *Agent) know(ctx context.Context) (Snapshot, error) {
+	return a.watch(nil).read(ctx, nil, suspicious, 0)
+}
+
+// Unreachable tells whether an error means that Consul did not answer, or could not
+// since its servers have no leader: trying again later may help.
+func Unreachable(err error) bool {
+	switch reason(err) {
+	case "no_leader", unreachable.String(), overloaded.String(), failed.String():
+		return true
+	}
+	return false
+}

@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/config"
+	"github.com/k8s-registrar/k8s-registrar/health"
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+// Pass is one comparison of the tree with the local agent, and what came of it.
+type Pass struct {
+	// Snapshot is what the pass knew of the tree.
+	Snapshot Snapshot
+	// Node is where it ran.
+	Node register.Node
+	// Desired is what should be announced.
+	Desired register.Desired
+	// Problems are the keys that cannot be announced as they are, and why.
+	Problems []kvschema.Problem
+	// Actual is what the agent held, and after the plan was applied, what it holds.
+	Actual register.Actual
+	// Plan is the difference; its Held steps wait for a human.
+	Plan register.Plan
+	// Report is what became of the plan's steps.
+	Report register.Report
+	// Start and Took say when, and how long it took.
+	Start time.Time
+	Took  time.Duration
+}
+
+// reconciler knows how to compare and to apply, once.
+type reconciler struct {
+	local   *register.Local
+	decoder *kvschema.Decoder
+	mapping register.Mapping
+	budget  register.Budget
+	config  config.Config
+	node    register.Node
+}
+
+func newReconciler(cfg config.Config, local *register.Local) *reconciler {
+	owner := register.Owner{Instance: cfg.Instance}
+	return &reconciler{
+		local:   local,
+		decoder: kvschema.NewDecoder(kvschema.Prefix(cfg.KeyPath)),
+		mapping: register.Mapping{Owner: owner, Health: health.Settings(cfg.Check)},
+		budget:  register.Budget{Min: cfg.Guard.Min, Percent: cfg.Guard.Percent, Unlimited: cfg.Guard.AllowRemovals},
+		config:  cfg,
+	}
+}
+
+// prepare compares. It writes nothing.
+func (r *reconciler) prepare(ctx context.Context, snapshot Snapshot) (Pass, error) {
+	pass := Pass{Snapshot: snapshot, Start: time.Now()}
+	if !r.node.Address.IsValid() {
+		if err := r.learnNode(ctx); err != nil {
+			return pass, err
+		}
+	}
+	pass.Node = r.node
+	tree := r.decoder.Decode(snapshot.Pairs)
+	pass.Desired, pass.Problems = r.mapping.Desired(tree, r.node)
+	var err error
+	if pass.Actual, err = r.local.Actual(ctx); err != nil {
+		return pass, err
+	}
+	pass.Plan = r.budget.Hold(register.Diff(pass.Desired, pass.Actual), pass.Desired, len(pass.Actual.Ours))
+	pass.Took = time.Since(pass.Start)
+	return pass, nil
+}
+
+// apply carries out the plan of a pass.
+func (r *reconciler) apply(ctx context.Context, pass Pass, done func(register.Outcome)) Pass {
+	pass.Report = r.local.Apply(ctx, pass.Plan, done)
+	pass.Actual = pass.Actual.After(pass.Report)
+	pass.Took = time.Since(pass.Start)
+	return pass
+}
+
+// learnNode asks for the node's name and address, which may be others after the
+// agent's restart; what was known does until it can be had again. Without agent:read
+// a configured address is enough.
+func (r *reconciler) learnNode(ctx context.Context) error {
+	node, err := r.local.Node(ctx)
+	switch {
+	case err == nil:
+		r.node = node
+	case ctx.Err() != nil || r.node.Address.IsValid():
+	case !r.config.Node.Address.IsValid():
+		return fmt.Errorf("%w (grant agent:read, or set node.address)", err)
+	}
+	if r.config.Node.Address.IsValid() {
+		r.node.Address = r.config.Node.Address
+	}
+	return ctx.Err()
+}

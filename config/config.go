@@ -1,0 +1,123 @@
+package config
+
+import (
+	_ "embed"
+	"net/netip"
+	"time"
+)
+
+// Reference is a configuration file that explains every setting and gives it
+// its default. It is what the packages install.
+//
+//go:embed reference.hcl
+var Reference string
+
+// Config is everything an operator can decide. What [Load] returns is valid:
+// no reader of it needs to check again. Two of them can be compared with ==.
+type Config struct {
+	// KeyPath is k8s-deployer's key_path: the tree that is watched is
+	// KeyPath + "/deployments/". It has no slash at either end.
+	KeyPath string
+	// Instance says whose services these are, if several registrars share
+	// an agent: 1 to 32 of a-z, 0-9 and "-".
+	Instance string
+
+	Consul    Consul
+	Node      Node
+	Check     Check
+	Watch     Watch
+	Reconcile Reconcile
+	Guard     Guard
+	Telemetry Telemetry
+	Log       Log
+}
+
+// Consul says how to reach the local Consul agent. What is empty here is left
+// to Consul's own client, which reads CONSUL_HTTP_ADDR and its kin.
+type Consul struct {
+	Address       string // host:port, http://, https:// or unix://
+	Token         Secret // never set together with TokenFile
+	TokenFile     string // path of a file that holds the token
+	CAFile        string // path, PEM
+	CertFile      string // path, PEM; set if and only if KeyFile is
+	KeyFile       string // path, PEM
+	TLSServerName string // the name the agent's certificate must carry
+}
+
+// Node describes the machine the daemon runs on.
+type Node struct {
+	// Address is what health checks dial. The zero Addr stands for the
+	// local Consul agent's advertise address.
+	Address netip.Addr
+}
+
+// Check says how Consul checks a service. The fields are of plain types, so
+// that a package can take them by conversion, without importing this one.
+type Check struct {
+	Interval time.Duration // between two probes, at least 1s
+	Timeout  time.Duration // of one probe, above 0 and at most Interval
+
+	FailuresBeforeCritical int // failed probes in a row, at least 1
+	FailuresBeforeWarning  int // the same for warning, at most FailuresBeforeCritical; 0: no warning state
+	SuccessBeforePassing   int // successful probes in a row; 0: Consul's default
+
+	// InitialStatus is the status at registration: "passing", "critical",
+	// or "probe" for what a first probe of our own has seen.
+	InitialStatus string
+}
+
+// Watch paces the reads of the tree.
+type Watch struct {
+	Wait        time.Duration // how long Consul holds a blocking query, 1s to 10m
+	MinInterval time.Duration // between two reads, when changes come in a row
+	FullRead    time.Duration // between two reads of everything, changed or not
+}
+
+// Reconcile paces the writes to the local Consul agent.
+type Reconcile struct {
+	Resync  time.Duration // between two full comparisons, when nothing seems to change
+	Workers int           // registrations under way at once, 1 to 8
+}
+
+// Guard says how many services may be removed before a human is asked: the
+// larger one of Min and Percent.
+type Guard struct {
+	Min           int  // services
+	Percent       int  // of the services that are ours, 0 to 100
+	AllowRemovals bool // do not ask: remove whatever the tree says
+}
+
+// Telemetry says where metrics and status are served.
+type Telemetry struct {
+	Listen string // host:port; empty: nowhere
+}
+
+// Log says what is written to standard error, and how.
+type Log struct {
+	Level  string // "trace", "debug", "info", "warn" or "error"
+	Format string // "text" or "json"
+}
+
+// Default returns the configuration of an operator who decided nothing.
+// reference.hcl gives the reasons.
+func Default() Config {
+	return Config{
+		KeyPath:  "kubernetes",
+		Instance: "default",
+		Check: Check{
+			Interval:               10 * time.Second,
+			Timeout:                2 * time.Second,
+			FailuresBeforeCritical: 2,
+			InitialStatus:          "probe",
+		},
+		Watch: Watch{
+			Wait:        55 * time.Second,
+			MinInterval: 100 * time.Millisecond,
+			FullRead:    20 * time.Minute,
+		},
+		Reconcile: Reconcile{Resync: 45 * time.Second, Workers: 2},
+		Guard:     Guard{Min: 10, Percent: 20},
+		Telemetry: Telemetry{Listen: ":28500"},
+		Log:       Log{Level: "info", Format: "text"},
+	}
+}

@@ -1,0 +1,140 @@
+# Configuration of k8s-registrar: every setting, with its default.
+#
+# A setting that is left out has its default. Each one can also be given as an
+# environment variable or as a flag, which win over this file, the flag over
+# the variable: check { interval } is K8S_REGISTRAR_CHECK_INTERVAL and
+# --check-interval. Texts and durations are written in quotes; the units of a
+# duration are ms, s, m and h. "k8s-registrar validate" checks this file.
+
+# The key_path of k8s-deployer, without a slash at either end. The tree that is
+# watched is <key_path>/deployments/: do not write "deployments" here. If
+# k8s-deployer has one path for each cluster, as in "kubernetes/blue", use that.
+key_path = "kubernetes"
+
+# Whose services these are: 1 to 32 of a-z, 0-9 and "-". Only services marked
+# with this name are ever changed or removed. Two registrars that share an
+# agent, for two clusters, need two names; one alone needs no other. After a
+# change the services under the old name stay until they are purged.
+instance = "default"
+
+consul {
+  # The local Consul agent: host:port, http://, https:// or unix:///path. Empty
+  # leaves it to CONSUL_HTTP_ADDR, and without that to Consul's own default,
+  # 127.0.0.1:8500. It must be the agent of this node, never a remote one or a
+  # load balancer: services are registered at whichever agent answers.
+  address = ""
+
+  # The ACL token, or the path of a file that holds it; not both. Empty leaves
+  # it to CONSUL_HTTP_TOKEN and CONSUL_HTTP_TOKEN_FILE. A file is better: it has
+  # permissions of its own and can be replaced while the daemon runs.
+  token      = ""
+  token_file = ""
+
+  # TLS, for an address that begins with https://: the authority that signed
+  # the agent's certificate, the certificate and key to show to the agent, and
+  # the name to expect in its certificate instead of the address. All files are
+  # PEM. Empty leaves it to CONSUL_CACERT, CONSUL_CLIENT_CERT,
+  # CONSUL_CLIENT_KEY and CONSUL_TLS_SERVER_NAME.
+  ca_file         = ""
+  cert_file       = ""
+  key_file        = ""
+  tls_server_name = ""
+}
+
+node {
+  # The IP address that health checks dial. Empty is the advertise address of
+  # the local Consul agent, which is where others find the services too. Not
+  # 127.0.0.1: a NodePort answers there only in some modes of kube-proxy.
+  address = ""
+}
+
+check {
+  # The time between two probes of a port, at least "1s". 10s finds a dead
+  # service in about 20s and costs Consul's agent about 5 % of a core for 1000
+  # services. With more services, add 10s per thousand.
+  interval = "10s"
+
+  # How long a probe may take, at most as long as the interval. A port on this
+  # very node answers within milliseconds; 2s forgives a busy one.
+  timeout = "2s"
+
+  # The failed probes in a row that make a service critical and take it out of
+  # the load balancers. 2, so that one lost packet or a restarting kube-proxy
+  # does not empty them.
+  failures_before_critical = 2
+
+  # The failed probes in a row that make a service warning, at most as many as
+  # above. 0 is off: Traefik drops a warning service like a critical one.
+  failures_before_warning = 0
+
+  # The successful probes in a row that make a service passing again. 0 leaves
+  # it to Consul, where the first one is enough: a service should be back at
+  # once.
+  success_before_passing = 0
+
+  # The status a new service begins with: "passing", "critical", or "probe",
+  # which dials the port once and tells what was seen. Only "probe" neither
+  # sends requests to a dead port nor holds back a living one for an interval.
+  initial_status = "probe"
+}
+
+watch {
+  # How long Consul may hold a query that waits for a change, "1s" to "10m". A
+  # change is answered at once whatever this says. 55s stays below the idle
+  # timeouts of one minute that proxies and firewalls like.
+  wait = "55s"
+
+  # The shortest time between two reads while changes keep coming, "10ms" to
+  # "1m". The first change is read at once; those right behind it share a read,
+  # which spares Consul's servers a read from every node for every key.
+  min_interval = "100ms"
+
+  # The time between two reads of the whole tree, "1m" to "24h", whether
+  # anything changed or not: a net below the watch. 20m is rare enough to cost
+  # nothing.
+  full_read = "20m"
+}
+
+reconcile {
+  # The time between two full comparisons with the local agent when nothing
+  # seems to have changed, "1s" to "1h". Most drift is seen at once; this finds
+  # the rest, for a few milliseconds of work.
+  resync = "45s"
+
+  # The registrations under way at once, 1 to 8. The agent handles them one
+  # after the other, so more than 2 are slower, not faster.
+  workers = 2
+}
+
+# How many services may be removed from this node before a human is asked: the
+# larger one of min and percent, within ten minutes. What is beyond waits for
+# "k8s-registrar approve"; new and changed services go on meanwhile.
+guard {
+  # A number of services. 10 lets ordinary days pass on small nodes, where a
+  # percentage is less than one service.
+  min = 10
+
+  # A percentage of the services that are ours, 0 to 100. A fifth is more than
+  # anybody undeploys on purpose in ten minutes, and less than an outage.
+  percent = 20
+
+  # true removes whatever the tree no longer holds, without asking. Better for
+  # a planned move than for ever.
+  allow_removals = false
+}
+
+telemetry {
+  # Where metrics, health and status are served, as host:port. No host means
+  # all addresses, and an empty text turns the listener off. 28500 is outside
+  # the range of NodePorts, 30000 to 32767, and of the usual exporters.
+  listen = ":28500"
+}
+
+log {
+  # "trace", "debug", "info", "warn" or "error". info has a line for each
+  # service that changed and is silent when nothing did.
+  level = "info"
+
+  # "text" for people, "json" for machines. Both go to standard error.
+  format = "text"
+}

@@ -1,0 +1,110 @@
+package config
+
+import (
+	"flag"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Setting is one thing an operator can decide. Its Value parses a text into
+// the Config the Setting belongs to, and prints what that Config holds.
+type Setting struct {
+	Name  string // as in "check.interval": the block and the key in the file
+	Usage string // one line for a help text, with the `PLACEHOLDER` of the value in backquotes
+	flag.Value
+}
+
+// Env returns the name of the environment variable, such as
+// K8S_REGISTRAR_CHECK_INTERVAL.
+func (s Setting) Env() string {
+	return "K8S_REGISTRAR_" + strings.ToUpper(strings.ReplaceAll(s.Name, ".", "_"))
+}
+
+// Flag returns the name of the flag without its dashes, such as
+// check-interval.
+func (s Setting) Flag() string {
+	return strings.NewReplacer(".", "-", "_", "-").Replace(s.Name)
+}
+
+// IsBool says that the flag may stand without a value, for true.
+func (s Setting) IsBool() bool {
+	_, ok := s.Value.(variable[bool])
+	return ok
+}
+
+// Settings returns every setting of c, in the order of reference.hcl. Setting
+// one changes c.
+func (c *Config) Settings() []Setting {
+	return slices.Concat([]Setting{
+		{"key_path", "watch `PATH`/deployments/ in Consul's KV store", of(&c.KeyPath, keyPath)},
+		{"instance", "mark the services as those of `NAME`", of(&c.Instance, instance)},
+	},
+		c.Consul.settings(), c.Node.settings(), c.Check.settings(), c.Watch.settings(),
+		c.Reconcile.settings(), c.Guard.settings(), c.Telemetry.settings(), c.Log.settings())
+}
+
+func (c *Consul) settings() []Setting {
+	return []Setting{
+		{"consul.address", "reach the local Consul agent at `ADDRESS`", of(&c.Address, consulAddress)},
+		{"consul.token", "show Consul this `TOKEN` (better in a file: others can see a command line)", of(&c.Token, token)},
+		{"consul.token_file", "show Consul the token in `FILE`", of(&c.TokenFile, plainText)},
+		{"consul.ca_file", "trust the authority in `FILE` (PEM)", of(&c.CAFile, plainText)},
+		{"consul.cert_file", "show Consul the certificate in `FILE` (PEM)", of(&c.CertFile, plainText)},
+		{"consul.key_file", "use the private key in `FILE` (PEM)", of(&c.KeyFile, plainText)},
+		{"consul.tls_server_name", "expect `NAME` in the agent's certificate", of(&c.TLSServerName, plainText)},
+	}
+}
+
+func (n *Node) settings() []Setting {
+	return []Setting{
+		{"node.address", "let health checks dial `IP`", of(&n.Address, ip)},
+	}
+}
+
+func (c *Check) settings() []Setting {
+	return []Setting{
+		{"check.interval", "probe every port each `DURATION`", of(&c.Interval, durationIn(time.Second, time.Hour))},
+		{"check.timeout", "give up a probe after `DURATION`", of(&c.Timeout, durationIn(time.Millisecond, time.Hour))},
+		{"check.failures_before_critical", "call a service critical after `N` failures", of(&c.FailuresBeforeCritical, wholeIn(1, 1000))},
+		{"check.failures_before_warning", "call it warning after `N` failures; 0: never", of(&c.FailuresBeforeWarning, wholeIn(0, 1000))},
+		{"check.success_before_passing", "call it passing after `N` successes; 0: Consul's default", of(&c.SuccessBeforePassing, wholeIn(0, 1000))},
+		{"check.initial_status", "register with `STATUS` probe, passing or critical", of(&c.InitialStatus, oneOf("probe", "passing", "critical"))},
+	}
+}
+
+func (w *Watch) settings() []Setting {
+	return []Setting{
+		{"watch.wait", "let Consul hold a query for `DURATION`", of(&w.Wait, durationIn(time.Second, 10*time.Minute))},
+		{"watch.min_interval", "read at most once per `DURATION`", of(&w.MinInterval, durationIn(10*time.Millisecond, time.Minute))},
+		{"watch.full_read", "read the whole tree each `DURATION`", of(&w.FullRead, durationIn(time.Minute, 24*time.Hour))},
+	}
+}
+
+func (r *Reconcile) settings() []Setting {
+	return []Setting{
+		{"reconcile.resync", "compare with the agent each `DURATION`", of(&r.Resync, durationIn(time.Second, time.Hour))},
+		{"reconcile.workers", "send `N` registrations at once", of(&r.Workers, wholeIn(1, 8))},
+	}
+}
+
+func (g *Guard) settings() []Setting {
+	return []Setting{
+		{"guard.min", "remove up to `N` services without asking", of(&g.Min, wholeIn(0, 1_000_000))},
+		{"guard.percent", "remove up to `N` percent of the services without asking", of(&g.Percent, wholeIn(0, 100))},
+		{"guard.allow_removals", "remove any number of services without asking", of(&g.AllowRemovals, boolean)},
+	}
+}
+
+func (t *Telemetry) settings() []Setting {
+	return []Setting{
+		{"telemetry.listen", "serve metrics and status at `ADDRESS`; empty: nowhere", of(&t.Listen, listenAddress)},
+	}
+}
+
+func (l *Log) settings() []Setting {
+	return []Setting{
+		{"log.level", "log from `LEVEL` trace, debug, info, warn or error upwards", of(&l.Level, oneOf("trace", "debug", "info", "warn", "error"))},
+		{"log.format", "log as `FORMAT` text or json", of(&l.Format, oneOf("text", "json"))},
+	}
+}

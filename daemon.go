@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/common/version"
+	"github.com/urfave/cli/v2"
+
+	"github.com/k8s-registrar/k8s-registrar/agent"
+	"github.com/k8s-registrar/k8s-registrar/config"
+)
+
+// daemon runs until TERM or INT. Registrations stay: Consul's checks guard them, and
+// a restart of the daemon must not be an outage.
+func daemon(c *cli.Context) error {
+	cfg, err := loadConfig(c)
+	if err != nil {
+		return err
+	}
+	log := newLogger(cfg.Log, c.App.ErrWriter)
+	consul, err := connect(cfg.Consul)
+	if err != nil {
+		return codedError{exitConfig, err}
+	}
+	log.Info("starting", "version", version.Version, "instance", cfg.Instance, "key_path", cfg.KeyPath)
+	stop := explainHangup(c.Context, log)
+	defer stop()
+	if err := agent.New(cfg, consul, log, newRegistry()).Run(c.Context); err != nil {
+		return err
+	}
+	log.Info("stopped, the services stay registered")
+	return nil
+}
+
+func newLogger(cfg config.Log, w io.Writer) hclog.Logger {
+	return hclog.New(&hclog.LoggerOptions{
+		Name:       "k8s-registrar",
+		Level:      hclog.LevelFromString(cfg.Level),
+		JSONFormat: cfg.Format == "json",
+		Output:     w,
+	})
+}
+
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		versioncollector.NewCollector("k8s_registrar"),
+	)
+	return registry
+}
+
+// explainHangup answers HUP, which would otherwise end the process.
+func explainHangup(ctx context.Context, log hclog.Logger) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hangups:
+				log.Warn("HUP changes nothing: the configuration is read at the start")
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		cancel()
+	}
+}
+
+// errOnce gives an error of plan and apply its exit code.
+func errOnce(err error) error {
+	if agent.Unreachable(err) {
+		return codedError{exitUnreachable, fmt.Errorf("%w (is the Consul agent running, and does it have a leader?)", err)}
+	}
+	return codedError{exitRuntime, err}
+}

@@ -1,0 +1,88 @@
+package kvschema
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// MaxValueBytes is the largest value that is read, in bytes. Consul itself
+// stores up to 512 KiB; a Service as the API server prints it has 1 to 10 KiB, and
+// Kubernetes caps all annotations of one object at 256 KiB.
+const MaxValueBytes = 256 << 10
+
+// MaxTagBytes is the most that all tags of one service may hold together, in
+// bytes. Consul has no limit of its own, and every reader of the catalog gets
+// every tag of every instance.
+const MaxTagBytes = 64 << 10
+
+// Pair is one entry of Consul's key/value store.
+type Pair struct {
+	// Key is the whole key, such as "kubernetes/deployments/shop/cart".
+	Key string
+	// Value is what is stored, nil for a folder key.
+	Value []byte
+	// CreateIndex is the raft index at which the key was created. Of two Services
+	// that claim one name the older key wins, on every node alike.
+	CreateIndex uint64
+	// ModifyIndex is the raft index of the last change of the key.
+	ModifyIndex uint64
+}
+
+// Ref says which Service a key stands for.
+type Ref struct {
+	// Key is the whole KV key.
+	Key string
+	// Namespace and Name are the key's last two parts.
+	Namespace, Name string
+	// CreateIndex is that of the key.
+	CreateIndex uint64
+}
+
+// Older orders keys by who holds a name that both claim: the older key, and
+// between equals the smaller one. It depends on the tree only, so that every node
+// decides alike.
+func Older(a, b Ref) int {
+	return cmp.Or(cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(a.Key, b.Key))
+}
+
+// Service is one Kubernetes Service of type NodePort.
+type Service struct {
+	Ref
+	// Port is the first of the Service's ports.
+	Port Port
+	// Tags are sorted, unique and not empty.
+	Tags []string
+}
+
+// Port is a port of a Service that kube-proxy opens on every node.
+type Port struct {
+	// Name is the port's name; empty if the Service does not name it.
+	Name string
+	// Protocol is "TCP", "UDP" or "SCTP".
+	Protocol string
+	// Port is the port inside the cluster, 0 if the Service does not tell.
+	Port uint16
+	// NodePort is the port on every node, never 0.
+	NodePort uint16
+}
+
+// Problem is a key whose value cannot be read as a Service.
+type Problem struct {
+	Ref
+	Err error
+}
+
+// Error says which key and what is wrong with it.
+func (p Problem) Error() string { return fmt.Sprintf("read %s: %v", p.Key, p.Err) }
+
+// Unwrap returns the cause.
+func (p Problem) Unwrap() error { return p.Err }
+
+// Tree is what one state of the KV tree asks for.
+type Tree struct {
+	// Services are sorted by key.
+	Services []Service
+	// Problems are the keys that could not be read, sorted by key. If an earlier
+	// value of such a key was good, that reading is still among Services.
+	Problems []Problem
+}

@@ -1,0 +1,173 @@
+package register
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// writeTimeout bounds a write. It only frees us: the agent completes what it
+	// has begun, so after a timeout the outcome is not known.
+	writeTimeout = 15 * time.Second
+	// slow is how long a write may take before we look whether there is a leader,
+	// and how often we look anyway.
+	slow = 2 * time.Second
+	// chunk is how many steps are prepared together, see probe.
+	chunk = 64
+)
+
+// Apply carries out a plan: additions and updates first, then removals. A step
+// that fails does not stop the others. The plan stops when the servers have no
+// leader: every registration would then hold the agent's state lock for 7 to 12 s,
+// and with it everybody else on the node who talks to the agent.
+//
+// The done function, unless nil, hears of each step that was tried, one at a time.
+func (l *Local) Apply(ctx context.Context, plan Plan, done func(Outcome)) Report {
+	b := &batch{local: l, done: done}
+	upserts := len(plan.Steps) - plan.Count(Remove)
+	outcomes := make([]*Outcome, len(plan.Steps))
+	for i, step := range plan.Steps {
+		outcomes[i] = &Outcome{Step: step, Err: ErrPostponed}
+	}
+	for start := 0; start < upserts; start += chunk {
+		b.run(ctx, outcomes[start:min(start+chunk, upserts)])
+	}
+	b.run(ctx, unblocked(outcomes[:upserts], outcomes[upserts:]))
+
+	report := Report{Stopped: b.stopped}
+	for _, o := range outcomes {
+		report.Outcomes = append(report.Outcomes, *o)
+	}
+	return report
+}
+
+// unblocked returns the removals that no failed upsert stands before: a service
+// that moves to another ID, or whose name moves to another key, stays until its
+// successor is there.
+func unblocked(upserts, removals []*Outcome) []*Outcome {
+	keys, names := map[string]bool{}, map[string]bool{}
+	for _, o := range upserts {
+		if o.Err != nil {
+			keys[o.Step.Key()] = true
+			names[o.Step.Name()] = true
+		}
+	}
+	var free []*Outcome
+	for _, o := range removals {
+		if !keys[o.Step.Key()] && !names[o.Step.Name()] {
+			free = append(free, o)
+		}
+	}
+	return free
+}
+
+// batch is one application of a plan.
+type batch struct {
+	local *Local
+	done  func(Outcome)
+
+	mu      sync.Mutex
+	asked   time.Time // when the leader was last known to be there
+	stopped error
+}
+
+// run carries out steps with the local agent's workers. The first step goes alone:
+// if something is wrong, one call finds out and not all of them.
+func (b *batch) run(ctx context.Context, outcomes []*Outcome) {
+	if len(outcomes) == 0 || b.stopped != nil {
+		return
+	}
+	statuses := b.local.probe(ctx, outcomes)
+	b.try(ctx, outcomes[0], statuses[outcomes[0].Step.ID])
+	var workers errgroup.Group
+	workers.SetLimit(max(1, b.local.Workers))
+	for _, o := range outcomes[1:] {
+		workers.Go(func() error {
+			b.try(ctx, o, statuses[o.Step.ID])
+			return nil
+		})
+	}
+	_ = workers.Wait() // failures are in the outcomes
+}
+
+// try carries out one step unless the batch has stopped.
+func (b *batch) try(ctx context.Context, o *Outcome, status string) {
+	if !b.open(ctx) {
+		return
+	}
+	start := time.Now()
+	o.Err = b.local.do(ctx, o.Step, status)
+	o.Took = time.Since(start)
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if o.Took > slow || o.Err != nil && !refused(o.Err) {
+		b.asked = time.Time{}
+	}
+	if b.done != nil {
+		b.done(*o)
+	}
+}
+
+// open tells whether the next step may be tried, asking for the leader when that is
+// not known well enough.
+func (b *batch) open(ctx context.Context) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stopped == nil && time.Since(b.asked) > slow {
+		b.stopped = b.local.Leader(ctx)
+		b.asked = time.Now()
+	}
+	return b.stopped == nil
+}
+
+// refused tells whether an error is the agent's judgement of this very service
+// (a bad field, no permission), which says nothing about the next one.
+func refused(err error) bool {
+	status, ok := errors.AsType[api.StatusError](err)
+	return ok && (status.Code == http.StatusBadRequest || status.Code == http.StatusForbidden)
+}
+
+// do makes the calls of one step.
+func (l *Local) do(ctx context.Context, step Step, status string) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	if step.Action == Remove {
+		return l.deregister(ctx, step.ID)
+	}
+	// Not ReplaceExistingChecks: that would also remove maintenance mode and every
+	// check that an operator hung onto the service.
+	options := api.ServiceRegisterOpts{}.WithContext(ctx)
+	if err := l.client.Agent().ServiceRegisterOpts(step.Want.request(status), options); err != nil {
+		return fmt.Errorf("register service: %w", err)
+	}
+	for _, id := range staleChecks(step.Want, step.Have) {
+		options := (&api.QueryOptions{}).WithContext(ctx)
+		if err := l.client.Agent().CheckDeregisterOpts(id, options); err != nil && !notFound(err) {
+			return fmt.Errorf("deregister check %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// deregister removes a service; one that is not there is removed already.
+func (l *Local) deregister(ctx context.Context, id ID) error {
+	options := (&api.QueryOptions{}).WithContext(ctx)
+	err := l.client.Agent().ServiceDeregisterOpts(string(id), options)
+	if err != nil && !notFound(err) {
+		return fmt.Errorf("deregister service: %w", err)
+	}
+	return nil
+}
+
+func notFound(err error) bool {
+	status, ok := errors.AsType[api.StatusError](err)
+	return ok && status.Code == http.StatusNotFound
+}

@@ -1,0 +1,116 @@
+package register
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/consul/api"
+)
+
+// Change is a field that differs.
+type Change struct {
+	// Field is for example "port", "tag", "meta k8s-registrar-key" or "check x".
+	Field string `json:"field"`
+	// Have and Want are empty where there is or should be none.
+	Have string `json:"have,omitempty"`
+	Want string `json:"want,omitempty"`
+}
+
+// String is the change in words.
+func (c Change) String() string {
+	switch {
+	case c.Have == "":
+		return fmt.Sprintf("%s: + %s", c.Field, c.Want)
+	case c.Want == "":
+		return fmt.Sprintf("%s: - %s", c.Field, c.Have)
+	default:
+		return fmt.Sprintf("%s: %s -> %s", c.Field, c.Have, c.Want)
+	}
+}
+
+// compare lists what differs between what should be and what is. It does not look
+// at what Consul adds by itself: tagged addresses, indexes, a check's status.
+func compare(want Registration, have Registered) []Change {
+	var changes []Change
+	text := func(field, have, want string) {
+		if have != want {
+			changes = append(changes, Change{Field: field, Have: have, Want: want})
+		}
+	}
+	text("name", have.Name, want.Name)
+	text("address", have.Address, want.Address)
+	text("port", fmt.Sprint(have.Port), fmt.Sprint(want.Port))
+	text("weights", weights(have.Weights), weights(api.AgentWeights{Passing: 1, Warning: 1}))
+	text("tag override", fmt.Sprint(have.EnableTagOverride), "false")
+	changes = append(changes, compareTags(want.Tags, have.Tags)...)
+	for _, key := range slices.Sorted(maps.Keys(union(want.Meta, have.Meta))) {
+		text("meta "+key, have.Meta[key], want.Meta[key])
+	}
+	return append(changes, compareChecks(want, have)...)
+}
+
+func weights(w api.AgentWeights) string { return fmt.Sprintf("%d/%d", w.Passing, w.Warning) }
+
+// compareTags names the tags that come and go, or else that the order differs.
+func compareTags(want, have []string) []Change {
+	if slices.Equal(want, have) {
+		return nil
+	}
+	var changes []Change
+	for _, tag := range have {
+		if !slices.Contains(want, tag) {
+			changes = append(changes, Change{Field: "tag", Have: tag})
+		}
+	}
+	for _, tag := range want {
+		if !slices.Contains(have, tag) {
+			changes = append(changes, Change{Field: "tag", Want: tag})
+		}
+	}
+	if len(changes) == 0 {
+		changes = append(changes, Change{Field: "order of tags", Have: strings.Join(have, " "), Want: strings.Join(want, " ")})
+	}
+	return changes
+}
+
+// compareChecks compares the check that we make. Checks that others hung onto the
+// service, maintenance mode among them, are none of our business; a check with an
+// ID of ours that should not be there is.
+func compareChecks(want Registration, have Registered) []Change {
+	var changes []Change
+	if check := want.Check; check != nil {
+		got, ok := have.Checks[check.CheckID]
+		described := describe(Check{Name: check.Name, Notes: check.Notes, Type: "tcp"})
+		switch {
+		case !ok:
+			changes = append(changes, Change{Field: "check " + check.CheckID, Want: described})
+		case describe(got) != described:
+			changes = append(changes, Change{Field: "check " + check.CheckID, Have: describe(got), Want: described})
+		}
+	}
+	for _, id := range staleChecks(want, have) {
+		changes = append(changes, Change{Field: "check " + id, Have: describe(have.Checks[id])})
+	}
+	return changes
+}
+
+// staleChecks returns the checks with an ID of ours that should not be there.
+func staleChecks(want Registration, have Registered) []string {
+	var stale []string
+	for _, id := range slices.Sorted(maps.Keys(have.Checks)) {
+		if strings.HasPrefix(id, string(have.ID)+".") && (want.Check == nil || want.Check.CheckID != id) {
+			stale = append(stale, id)
+		}
+	}
+	return stale
+}
+
+func describe(c Check) string { return fmt.Sprintf("%s (%s, %s)", c.Name, c.Type, c.Notes) }
+
+func union(a, b map[string]string) map[string]string {
+	both := maps.Clone(a)
+	maps.Copy(both, b)
+	return both
+}

@@ -1,0 +1,128 @@
+package register
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+)
+
+const (
+	// readTimeout bounds a read from the local agent. Some of its answers wait for
+	// a lock that it holds while it talks to servers without a leader.
+	readTimeout = 10 * time.Second
+	// leaderTimeout bounds the question for the leader, which needs no lock.
+	leaderTimeout = time.Second
+)
+
+// Local is the Consul agent on this node. Its methods are the only calls of this
+// package that leave the program, and Apply is the only one that writes.
+type Local struct {
+	client *api.Client
+	owner  Owner
+	// Workers is how many registrations are sent at once. Consul's agent takes them
+	// one by one whatever is sent; two overlap its disk with the servers' answers.
+	Workers int
+	// Dial is how a NodePort is tried before its first registration.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// NewLocal returns the local agent behind the client.
+func NewLocal(client *api.Client, owner Owner) *Local {
+	return &Local{client: client, owner: owner, Workers: 2, Dial: new(net.Dialer).DialContext}
+}
+
+// Node asks the agent for the node's name and advertise address. It needs
+// agent:read.
+func (l *Local) Node(ctx context.Context) (Node, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var self struct {
+		Config struct{ NodeName string }
+		Member struct{ Addr string }
+	}
+	options := (&api.QueryOptions{}).WithContext(ctx)
+	// Agent().Self takes no context.
+	if _, err := l.client.Raw().Query("/v1/agent/self", &self, options); err != nil {
+		return Node{}, fmt.Errorf("read node from agent: %w", err)
+	}
+	if self.Config.NodeName == "" {
+		return Node{}, errors.New("read node from agent: the answer names no node")
+	}
+	address, err := netip.ParseAddr(self.Member.Addr)
+	if err != nil {
+		return Node{}, fmt.Errorf("read node from agent: advertise address: %w", err)
+	}
+	return Node{Name: self.Config.NodeName, Address: address}, nil
+}
+
+// Leader returns an error unless the servers have a leader. The agent answers this
+// without its state lock, so asking never makes anything wait.
+func (l *Local) Leader(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, leaderTimeout)
+	defer cancel()
+	options := (&api.QueryOptions{}).WithContext(ctx)
+	leader, err := l.client.Status().LeaderWithQueryOptions(options)
+	if err != nil {
+		return fmt.Errorf("ask for leader: %w", err)
+	}
+	if leader == "" {
+		return errors.New("ask for leader: the Consul servers have none")
+	}
+	return nil
+}
+
+// Actual reads what the agent holds. An answer that is cut short by a weak token
+// misses services that the same token could not register: it is enough to read it
+// as it is.
+func (l *Local) Actual(ctx context.Context) (Actual, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	options := (&api.QueryOptions{}).WithContext(ctx)
+	checks, err := l.client.Agent().ChecksWithFilterOpts("", options)
+	if err != nil {
+		return Actual{}, fmt.Errorf("read checks from agent: %w", err)
+	}
+	services, err := l.client.Agent().ServicesWithFilterOpts("", options)
+	if err != nil {
+		return Actual{}, fmt.Errorf("read services from agent: %w", err)
+	}
+	return l.sort(services, checks), nil
+}
+
+// sort keeps what is ours and what stands where ours should.
+func (l *Local) sort(services map[string]*api.AgentService, checks map[string]*api.AgentCheck) Actual {
+	actual := Actual{Ours: map[ID]Registered{}, Taken: map[ID]string{}}
+	for id, s := range services {
+		switch {
+		case l.owner.Owns(id, s.Meta):
+			actual.Ours[ID(id)] = registered(s)
+		case l.owner.Claims(id):
+			actual.Taken[ID(id)] = s.Service
+		}
+	}
+	for id, c := range checks {
+		if ours, ok := actual.Ours[ID(c.ServiceID)]; ok {
+			ours.Checks[id] = Check{Name: c.Name, Notes: c.Notes, Type: c.Type, Status: c.Status, Output: c.Output}
+		}
+	}
+	return actual
+}
+
+func registered(s *api.AgentService) Registered {
+	return Registered{
+		ID:                ID(s.ID),
+		Name:              s.Service,
+		Address:           s.Address,
+		Port:              s.Port,
+		Tags:              s.Tags,
+		Meta:              s.Meta,
+		Weights:           s.Weights,
+		EnableTagOverride: s.EnableTagOverride,
+		Checks:            map[string]Check{},
+	}
+}

@@ -1,0 +1,123 @@
+package register
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/hashicorp/consul/api"
+)
+
+// Registration is a service as it should be on the local agent: what we control,
+// and nothing that Consul fills in by itself.
+type Registration struct {
+	ID   ID
+	Name string
+	// Address is empty for the node's own address.
+	Address string
+	Port    int
+	// Tags are sorted; Consul compares them in order.
+	Tags []string
+	// Meta includes the fingerprint.
+	Meta map[string]string
+	// Check is nil for a port that no TCP check could reach.
+	Check *api.AgentServiceCheck
+}
+
+// Key returns the KV key that asks for the registration.
+func (r Registration) Key() string { return r.Meta[MetaKey] }
+
+// stamp puts the fingerprint into the meta. It makes visible that a check is
+// configured differently, which the agent's list of services does not show.
+func (r *Registration) stamp() error {
+	delete(r.Meta, MetaFingerprint)
+	text, err := json.Marshal(r) // maps come out sorted
+	if err != nil {
+		return fmt.Errorf("encode registration: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	r.Meta[MetaFingerprint] = hex.EncodeToString(sum[:16])
+	return nil
+}
+
+// request is what is sent to Consul.
+func (r Registration) request(status string) *api.AgentServiceRegistration {
+	request := &api.AgentServiceRegistration{
+		ID:      string(r.ID),
+		Name:    r.Name,
+		Address: r.Address,
+		Port:    r.Port,
+		Tags:    r.Tags,
+		Meta:    r.Meta,
+	}
+	if r.Check != nil {
+		check := *r.Check
+		if status != "" {
+			check.Status = status
+		}
+		request.Checks = api.AgentServiceChecks{&check}
+	}
+	return request
+}
+
+// Registered is a service of ours as the local agent holds it.
+type Registered struct {
+	ID      ID
+	Name    string
+	Address string
+	Port    int
+	Tags    []string
+	Meta    map[string]string
+	// Weights are 1 and 1 unless somebody set others.
+	Weights api.AgentWeights
+	// EnableTagOverride is true only if somebody else set it.
+	EnableTagOverride bool
+	// Checks are all checks of the service by their ID, an operator's own and
+	// maintenance mode included.
+	Checks map[string]Check
+}
+
+// Key returns the KV key that asked for the registration.
+func (r Registered) Key() string { return r.Meta[MetaKey] }
+
+// Check is a check as the local agent holds it. Its target and its times are not
+// to be seen there; our checks repeat them in the notes.
+type Check struct {
+	Name, Notes, Type string
+	// Status is "passing", "warning" or "critical".
+	Status string
+	// Output is what the last probe said.
+	Output string
+}
+
+// Status returns the worst status of the service's checks; passing without any,
+// which is how Consul counts.
+func (r Registered) Status() string {
+	worst := api.HealthPassing
+	for _, check := range r.Checks {
+		switch check.Status {
+		case api.HealthCritical:
+			return api.HealthCritical
+		case api.HealthWarning:
+			worst = api.HealthWarning
+		}
+	}
+	return worst
+}
+
+// Desired is the whole truth about what this node should announce.
+type Desired struct {
+	Want map[ID]Registration
+	// Keep holds the KV keys that exist but cannot be read or mapped now. What is
+	// registered for them stays as it is.
+	Keep map[string]struct{}
+}
+
+// Actual is what the local agent holds.
+type Actual struct {
+	// Ours are the services that we own.
+	Ours map[ID]Registered
+	// Taken are services that have an ID of ours but are not ours.
+	Taken map[ID]string
+}

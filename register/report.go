@@ -1,0 +1,116 @@
+package register
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+)
+
+// Outcome is what became of one step.
+type Outcome struct {
+	Step Step
+	// Err is nil if the agent accepted the step.
+	Err error
+	// Took is how long the call took.
+	Took time.Duration
+}
+
+// ErrPostponed is the outcome of a step that was not tried, since an earlier one or
+// the servers did not allow it. The next pass plans it again.
+var ErrPostponed = errors.New("postponed")
+
+// Report is what became of a plan.
+type Report struct {
+	// Outcomes are in the order of the plan.
+	Outcomes []Outcome
+	// Stopped is why the whole plan was given up on the way; nil if it was not.
+	Stopped error
+}
+
+// Done counts the steps of an action that succeeded.
+func (r Report) Done(action Action) int {
+	var n int
+	for _, o := range r.Outcomes {
+		if o.Err == nil && o.Step.Action == action {
+			n++
+		}
+	}
+	return n
+}
+
+// Err sums up what makes it worth trying again soon: nil, or the number of failed
+// steps and the first cause. A service that Consul refuses for what it is does not
+// count: it would be refused again, and the others are fine.
+func (r Report) Err() error {
+	if r.Stopped != nil {
+		return r.Stopped
+	}
+	var failed int
+	var first error
+	for _, o := range r.Outcomes {
+		if o.Err == nil || o.Invalid() {
+			continue
+		}
+		failed++
+		if first == nil || errors.Is(first, ErrPostponed) {
+			first = fmt.Errorf("%s: %w", o.Step, o.Err)
+		}
+	}
+	if failed == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d steps failed, first %w", failed, len(r.Outcomes), first)
+}
+
+// Invalid tells whether Consul refused the step for what is in it.
+func (o Outcome) Invalid() bool {
+	status, ok := errors.AsType[api.StatusError](o.Err)
+	return ok && status.Code == http.StatusBadRequest
+}
+
+// After returns what the agent holds once the steps that succeeded are done. What
+// it was before does not change.
+func (a Actual) After(r Report) Actual {
+	after := Actual{Ours: maps.Clone(a.Ours), Taken: a.Taken}
+	for _, o := range r.Outcomes {
+		switch {
+		case o.Err != nil:
+		case o.Step.Action == Remove:
+			delete(after.Ours, o.Step.ID)
+		default:
+			after.Ours[o.Step.ID] = o.Step.registered()
+		}
+	}
+	return after
+}
+
+// registered is what the agent shows of a service after the step. A check that it
+// knew keeps its status; that of a new one is not known here.
+func (s Step) registered() Registered {
+	want := s.Want
+	now := Registered{
+		ID:      want.ID,
+		Name:    want.Name,
+		Address: want.Address,
+		Port:    want.Port,
+		Tags:    want.Tags,
+		Meta:    want.Meta,
+		Weights: api.AgentWeights{Passing: 1, Warning: 1},
+		Checks:  maps.Clone(s.Have.Checks),
+	}
+	if now.Checks == nil {
+		now.Checks = map[string]Check{}
+	}
+	for _, id := range staleChecks(want, s.Have) {
+		delete(now.Checks, id)
+	}
+	if c := want.Check; c != nil {
+		known := now.Checks[c.CheckID]
+		now.Checks[c.CheckID] = Check{Name: c.Name, Notes: c.Notes, Type: "tcp", Status: known.Status, Output: known.Output}
+	}
+	return now
+}
