@@ -113,11 +113,8 @@ func unknownCommand(c *cli.Context) error {
 	if name == "" {
 		return cli.ShowAppHelp(c)
 	}
-	hint := ""
-	if near := cli.SuggestCommand(c.App.Commands, name); near != "" {
-		hint = fmt.Sprintf(": did you mean %q?", near)
-	}
-	return codedError{exitUsage, fmt.Errorf("there is no command %q%s", name, hint)}
+	hint := cli.SuggestCommand(c.App.Commands, name) // "Did you mean ...?"
+	return codedError{exitUsage, fmt.Errorf("there is no command %q. %s", name, hint)}
 }
 
 func printVersion(c *cli.Context) error {

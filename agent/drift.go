@@ -36,7 +36,9 @@ func (d *drift) run(ctx context.Context) error {
 		}
 		d.ring.put(struct{}{})
 		wait := waits.after(err)
-		d.voice.failed(err, "retry", wait)
+		if classify(err) != unreachable { // that the agent is away, others say
+			d.voice.failed(err, "retry", wait)
+		}
 		sleep(ctx, wait)
 	}
 	return nil

@@ -14,7 +14,7 @@ key_path = "kubernetes"
 # Whose services these are: 1 to 32 of a-z, 0-9 and "-". Only services marked
 # with this name are ever changed or removed. Two registrars that share an
 # agent, for two clusters, need two names; one alone needs no other. After a
-# change the services under the old name stay until they are purged.
+# change the services under the old name stay until you deregister them.
 instance = "default"
 
 consul {
@@ -26,7 +26,7 @@ consul {
 
   # The ACL token, or the path of a file that holds it; not both. Empty leaves
   # it to CONSUL_HTTP_TOKEN and CONSUL_HTTP_TOKEN_FILE. A file is better: it has
-  # permissions of its own and can be replaced while the daemon runs.
+  # permissions of its own.
   token      = ""
   token_file = ""
 
@@ -107,19 +107,19 @@ reconcile {
 }
 
 # How many services may be removed from this node before a human is asked: the
-# larger one of min and percent, within ten minutes. What is beyond waits for
-# "k8s-registrar approve"; new and changed services go on meanwhile.
+# larger one of min and percent, at one time. If there are more, all of them wait
+# until allow_removals is set; new and changed services go on meanwhile.
 guard {
   # A number of services. 10 lets ordinary days pass on small nodes, where a
   # percentage is less than one service.
   min = 10
 
   # A percentage of the services that are ours, 0 to 100. A fifth is more than
-  # anybody undeploys on purpose in ten minutes, and less than an outage.
+  # anybody undeploys on purpose at once, and less than an outage.
   percent = 20
 
   # true removes whatever the tree no longer holds, without asking. Better for
-  # a planned move than for ever.
+  # a planned move than for ever: set it, restart, and take it back.
   allow_removals = false
 }
 
