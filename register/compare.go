@@ -110,7 +110,8 @@ func staleChecks(want Registration, have Registered) []string {
 func describe(c Check) string { return fmt.Sprintf("%s (%s, %s)", c.Name, c.Type, c.Notes) }
 
 func union(a, b map[string]string) map[string]string {
-	both := maps.Clone(a)
+	both := map[string]string{}
+	maps.Copy(both, a)
 	maps.Copy(both, b)
 	return both
 }

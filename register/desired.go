@@ -18,6 +18,8 @@ const maxMetaValue = 512
 type Node struct {
 	// Name is the node's name in Consul.
 	Name string
+	// UID is Consul's own ID of the node; empty if it does not tell.
+	UID string
 	// Address is where the node's NodePorts are checked.
 	Address netip.Addr
 }
@@ -36,11 +38,12 @@ func (m Mapping) Desired(tree kvschema.Tree, node Node) (Desired, []kvschema.Pro
 	problems := slices.Clone(tree.Problems)
 	holders := nameHolders(tree)
 	for _, p := range tree.Problems {
-		desired.Keep[p.Key] = struct{}{}
+		if holders[p.Name] == p.Ref {
+			desired.Keep[p.Key] = struct{}{}
+		}
 	}
 	for _, service := range tree.Services {
 		if holder := holders[service.Name]; holder != service.Ref {
-			delete(desired.Keep, service.Key)
 			err := fmt.Errorf("the name %q belongs to %s, which is older: rename one of the two Services", service.Name, holder.Key)
 			problems = append(problems, kvschema.Problem{Ref: service.Ref, Err: err})
 			continue

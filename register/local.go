@@ -42,7 +42,7 @@ func (l *Local) Node(ctx context.Context) (Node, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var self struct {
-		Config struct{ NodeName string }
+		Config struct{ NodeName, NodeID string }
 		Member struct{ Addr string }
 	}
 	options := (&api.QueryOptions{}).WithContext(ctx)
@@ -57,7 +57,7 @@ func (l *Local) Node(ctx context.Context) (Node, error) {
 	if err != nil {
 		return Node{}, fmt.Errorf("read node from agent: advertise address: %w", err)
 	}
-	return Node{Name: self.Config.NodeName, Address: address}, nil
+	return Node{Name: self.Config.NodeName, UID: self.Config.NodeID, Address: address}, nil
 }
 
 // Leader returns an error unless the servers have a leader. The agent answers this

@@ -73,16 +73,21 @@ func (p Plan) Count(action Action) int {
 //	ours, different   update            -                      remove
 //	not there         add               -                      -
 //	somebody else's   taken             -                      -
+//
+// A key whose ID is taken counts as kept: if it moved there from another ID, it stays
+// at the old one until it can move.
 func Diff(desired Desired, actual Actual) Plan {
 	var plan Plan
 	var updates []Step
-	for _, id := range slices.Sorted(maps.Keys(desired.Want)) {
-		want := desired.Want[id]
+	stuck := map[string]bool{} // keys whose ID is taken
+	for _, id := range sortedIDs(desired.Want) {
 		have, ours := actual.Ours[id]
+		want := desired.Want[id].withNonce(have.Meta[MetaNonce])
 		_, taken := actual.Taken[id]
 		switch {
 		case taken:
 			plan.Taken = append(plan.Taken, id)
+			stuck[want.Key()] = true
 		case !ours:
 			plan.Steps = append(plan.Steps, Step{Action: Add, ID: id, Want: want})
 		default:
@@ -92,11 +97,11 @@ func Diff(desired Desired, actual Actual) Plan {
 		}
 	}
 	plan.Steps = append(plan.Steps, updates...)
-	for _, id := range slices.Sorted(maps.Keys(actual.Ours)) {
+	for _, id := range sortedIDs(actual.Ours) {
 		have := actual.Ours[id]
 		_, wanted := desired.Want[id]
 		_, kept := desired.Keep[have.Key()]
-		if !wanted && !kept {
+		if !wanted && !kept && !stuck[have.Key()] {
 			plan.Steps = append(plan.Steps, Step{Action: Remove, ID: id, Have: have})
 		}
 	}
@@ -111,3 +116,5 @@ func (p Plan) String() string {
 	}
 	return b.String()
 }
+
+func sortedIDs[T any](m map[ID]T) []ID { return slices.Sorted(maps.Keys(m)) }

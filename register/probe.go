@@ -12,17 +12,21 @@ import (
 // answers at once; one whose packets are dropped should not hold up the others.
 const probeTimeout = time.Second
 
-// probe dials the ports of services that are about to be registered for the first
-// time and returns the status of each by its ID. Services whose check has a given
-// initial status, or that are registered already, are not dialled: Consul keeps the
-// live status of a check that it knows.
+// probe dials the ports of services whose check is about to be registered for the
+// first time and returns the status of each by its ID. Services whose check has a
+// given initial status, or is registered already, are not dialled: Consul keeps the
+// live status of a check that it knows. A check that somebody removed is not known
+// any more, and would begin as critical.
 func (l *Local) probe(ctx context.Context, outcomes []*Outcome) map[ID]string {
 	var mu sync.Mutex
 	var dials sync.WaitGroup
 	statuses := map[ID]string{}
 	for _, o := range outcomes {
 		check := o.Step.Want.Check
-		if o.Step.Action != Add || check == nil || check.Status != "" {
+		if check == nil || check.Status != "" {
+			continue
+		}
+		if _, known := o.Step.Have.Checks[check.CheckID]; known {
 			continue
 		}
 		dials.Go(func() {

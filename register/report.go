@@ -44,7 +44,8 @@ func (r Report) Done(action Action) int {
 
 // Err sums up what makes it worth trying again soon: nil, or the number of failed
 // steps and the first cause. A service that Consul refuses for what it is does not
-// count: it would be refused again, and the others are fine.
+// count: it would be refused again, and the others are fine. Nor does a step that
+// only waits for another one, which counts or does not count itself.
 func (r Report) Err() error {
 	if r.Stopped != nil {
 		return r.Stopped
@@ -52,11 +53,11 @@ func (r Report) Err() error {
 	var failed int
 	var first error
 	for _, o := range r.Outcomes {
-		if o.Err == nil || o.Invalid() {
+		if o.Err == nil || o.Invalid() || errors.Is(o.Err, ErrPostponed) {
 			continue
 		}
 		failed++
-		if first == nil || errors.Is(first, ErrPostponed) {
+		if first == nil {
 			first = fmt.Errorf("%s: %w", o.Step, o.Err)
 		}
 	}

@@ -1,0 +1,106 @@
+package register
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/consul/api"
+)
+
+// ErrUnverified means that Consul did not show all of what it holds for the node, so
+// that nothing can be said about what seems to be missing.
+var ErrUnverified = errors.New("the catalog cannot be verified: grant node read and service read on all of this node")
+
+// Divergence is a service that the local agent holds as it should, and the servers
+// do not.
+type Divergence struct {
+	ID ID
+	// What says in words what the servers hold instead.
+	What string
+	// Missing tells that they hold nothing of it.
+	Missing bool
+}
+
+// Cataloged reads what the servers hold for a node. The agent's 200 does not mean
+// that they hold what it was told: a refusal by ACLs or a rate limit, a missing
+// leader or a change by somebody else is only to be seen here.
+//
+// Without a token and with ACLs that deny by default, Consul does not say that it
+// has hidden something; trusted tells that this is not so.
+func (l *Local) Cataloged(ctx context.Context, node string, token bool) (Actual, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	options := (&api.QueryOptions{AllowStale: true}).WithContext(ctx)
+	checks, meta, err := l.client.Health().Node(node, options)
+	if err == nil {
+		err = complete(meta, token)
+	}
+	if err != nil {
+		return Actual{}, fmt.Errorf("read checks from catalog: %w", err)
+	}
+	list, meta, err := l.client.Catalog().NodeServiceList(node, options)
+	if err == nil {
+		err = complete(meta, token)
+	}
+	if err != nil {
+		return Actual{}, fmt.Errorf("read services from catalog: %w", err)
+	}
+	services, byID := map[string]*api.AgentService{}, map[string]*api.AgentCheck{}
+	for _, s := range list.Services {
+		services[s.ID] = s
+	}
+	for _, c := range checks {
+		byID[c.CheckID] = &api.AgentCheck{ServiceID: c.ServiceID, Name: c.Name, Notes: c.Notes, Type: c.Type, Status: c.Status, Output: c.Output}
+	}
+	return l.sort(services, byID), nil
+}
+
+func complete(meta *api.QueryMeta, token bool) error {
+	if meta.ResultsFilteredByACLs || !token && meta.DefaultACLPolicy != "allow" {
+		return ErrUnverified
+	}
+	return nil
+}
+
+// Diverge compares what the servers hold with what the local agent holds, for every
+// service that the agent holds as desired. The others are the plan's matter.
+func Diverge(desired Desired, local, catalog Actual) []Divergence {
+	var all []Divergence
+	for _, id := range sortedIDs(desired.Want) {
+		have, ours := local.Ours[id]
+		if !ours {
+			continue
+		}
+		want := desired.Want[id].withNonce(have.Meta[MetaNonce])
+		if len(compare(want, have)) > 0 {
+			continue
+		}
+		held, found := catalog.Ours[id]
+		if !found {
+			all = append(all, Divergence{ID: id, What: "it is not in the catalog", Missing: true})
+			continue
+		}
+		if what := diverges(want, have, held); what != "" {
+			all = append(all, Divergence{ID: id, What: what})
+		}
+	}
+	return all
+}
+
+// diverges says what the servers hold otherwise. A check's status belongs to it: when
+// the token that a service was registered with is deleted, the servers go on with the
+// last status they heard.
+func diverges(want Registration, local, catalog Registered) string {
+	if changes := compare(want, catalog); len(changes) > 0 {
+		return fmt.Sprintf("the catalog has it otherwise: %s", changes[0])
+	}
+	if want.Check == nil {
+		return ""
+	}
+	here, there := local.Checks[want.Check.CheckID].Status, catalog.Checks[want.Check.CheckID].Status
+	if here != there {
+		return fmt.Sprintf("its check is %s, and %s in the catalog", here, there)
+	}
+	return ""
+}
