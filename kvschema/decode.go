@@ -64,21 +64,21 @@ func checkIdentity(root, metadata object, ref Ref) error {
 		return err
 	}
 	if ok && kind != "Service" {
-		return fmt.Errorf("kind is %q: want a Service", kind)
+		return fmt.Errorf("kind is %s: want a Service", quote(kind))
 	}
 	got, err := metadata.text("name")
 	if err != nil {
 		return err
 	}
 	if got != ref.Name {
-		return fmt.Errorf("metadata.name is %q but the key says %q: store it under its own key", got, ref.Name)
+		return fmt.Errorf("metadata.name is %s but the key says %q: store it under its own key", quote(got), ref.Name)
 	}
 	got, ok, err = metadata.optionalText("namespace")
 	if err != nil {
 		return err
 	}
 	if ok && got != ref.Namespace {
-		return fmt.Errorf("metadata.namespace is %q but the key says %q: store it under its own key", got, ref.Namespace)
+		return fmt.Errorf("metadata.namespace is %s but the key says %q: store it under its own key", quote(got), ref.Namespace)
 	}
 	return nil
 }
@@ -125,6 +125,6 @@ func decodeProtocol(port object) (string, error) {
 	case protocol == "TCP" || protocol == "UDP" || protocol == "SCTP":
 		return protocol, nil
 	default:
-		return "", fmt.Errorf("spec.ports[0].protocol is %q: want TCP, UDP or SCTP", protocol)
+		return "", fmt.Errorf("spec.ports[0].protocol is %s: want TCP, UDP or SCTP", quote(protocol))
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // object is a JSON object with its place in the value, for error texts.
@@ -38,7 +40,7 @@ func (o object) has(name string) bool {
 }
 
 func (o object) missing(name string) error {
-	return fmt.Errorf("%s%s is missing", o.path, name)
+	return fmt.Errorf("%s is missing", place(o.path+name))
 }
 
 func (o object) object(name string) (object, error) {
@@ -98,7 +100,7 @@ func (o object) optionalPort(name string) (port uint16, ok bool, err error) {
 		return 0, false, err
 	}
 	if number < 1 || number > 65535 {
-		return 0, false, fmt.Errorf("%s%s is %d: want a port from 1 to 65535", o.path, name, number)
+		return 0, false, fmt.Errorf("%s is %d: want a port from 1 to 65535", place(o.path+name), number)
 	}
 	return uint16(number), true, nil
 }
@@ -111,21 +113,33 @@ func field[T any](o object, name, want string) (value T, err error) {
 	return value, nil
 }
 
-// wrongShape says what was wanted and, shortened, what was there.
+// wrongShape says what was wanted and what was there.
 func wrongShape(path, want string, raw []byte, cause error) error {
 	if _, syntax := cause.(*json.SyntaxError); syntax { //nolint:errorlint // Unmarshal returns it bare
 		return fmt.Errorf("%s is not JSON: %w", place(path), cause)
 	}
-	const most = 40
-	if len(raw) > most {
-		raw = append(bytes.Clone(raw[:most]), "..."...)
-	}
-	return fmt.Errorf("%s is %q: want %s", place(path), raw, want)
+	return fmt.Errorf("%s is %s: want %s", place(path), quote(string(raw)), want)
 }
 
+// place is a path for an error text. An annotation's key is part of it and may
+// hold anything.
 func place(path string) string {
-	if path == "" {
+	const most = 400 // the longest annotation key of Kubernetes has 317 characters
+	path = strings.TrimSuffix(path, ".")
+	switch {
+	case path == "":
 		return "the value"
+	case len(path) > most || strings.ContainsFunc(path, func(r rune) bool { return !strconv.IsPrint(r) }):
+		return quote(path)
 	}
-	return string(bytes.TrimSuffix([]byte(path), []byte(".")))
+	return path
+}
+
+// quote is a text for an error text: on one line, and short however long it is.
+func quote(text string) string {
+	const most = maxLabel + 1
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "..."
+	}
+	return strconv.Quote(text)
 }

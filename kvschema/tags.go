@@ -52,7 +52,7 @@ func annotationTags(annotations object, key string) ([]string, error) {
 	for _, tag := range tags {
 		for _, r := range tag {
 			if unicode.IsControl(r) {
-				return nil, fmt.Errorf("metadata.annotations.%s holds the control character %U: write the value on one line", key, r)
+				return nil, fmt.Errorf("%s holds the control character %U: write the value on one line", place(annotations.path+key), r)
 			}
 		}
 	}
@@ -70,8 +70,9 @@ func splitTags(list string) []string {
 	return tags
 }
 
-// isSpace is what Python's unicode.strip removes, since that is what the old
-// plugin trimmed with: Unicode's white space and the four ASCII separators.
+// isSpace is what unicode.strip of Python 2 removes, since that is what the old
+// plugin trimmed with: Unicode's white space, the four ASCII separators and
+// U+180E, which Unicode took for a space until version 6.3.
 func isSpace(r rune) bool {
-	return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f
+	return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f || r == 0x180e
 }

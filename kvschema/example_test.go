@@ -1,0 +1,74 @@
+package kvschema_test
+
+import (
+	"fmt"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+)
+
+func ExamplePrefix() {
+	fmt.Println(kvschema.Prefix("kubernetes"))
+	fmt.Println(kvschema.Prefix("kubernetes/prod-eu/"))
+	// Output:
+	// kubernetes/deployments/
+	// kubernetes/prod-eu/deployments/
+}
+
+// One key is one Service. What is not below the tree, or a folder, is passed over.
+func ExampleDecoder() {
+	value := []byte(`{
+    "kind": "Service",
+    "metadata": {"name": "cart", "namespace": "shop", "annotations": {
+        "traefik.frontend.rule": "Host:a.example.com,b.example.com",
+        "tags": "kubernetes, k8s,red"
+    }},
+    "spec": {"type": "NodePort", "ports": [{"name": "http", "port": 80, "nodePort": 30080}]}
+}`)
+	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+	tree := decoder.Decode([]kvschema.Pair{
+		{Key: "kubernetes/deployments/"},
+		{Key: "kubernetes/deployments/shop/cart", Value: value},
+		{Key: "kubernetes/deployments-old/shop/cart", Value: value},
+		{Key: "kubernetes/specifications/shop/cart/latest", Value: value},
+	})
+	for _, service := range tree.Services {
+		fmt.Println(service.Namespace, service.Name, service.Port.NodePort)
+		for _, tag := range service.Tags {
+			fmt.Println("   ", tag)
+		}
+	}
+	// Output:
+	// shop cart 30080
+	//     k8s
+	//     kubernetes
+	//     red
+	//     traefik.frontend.rule=Host:a.example.com,b.example.com
+}
+
+// A value that turns bad is a problem, and no deletion.
+func ExampleDecoder_Decode() {
+	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+	for _, nodePort := range []string{"30080", "70000", "30081"} {
+		value := `{"metadata": {"name": "cart"}, "spec": {"type": "NodePort", "ports": [{"nodePort": ` + nodePort + `}]}}`
+		tree := decoder.Decode([]kvschema.Pair{{Key: "kubernetes/deployments/shop/cart", Value: []byte(value)}})
+		for _, service := range tree.Services {
+			fmt.Println(service.Name, service.Port.NodePort)
+		}
+		for _, problem := range tree.Problems {
+			fmt.Println(problem)
+		}
+	}
+	// Output:
+	// cart 30080
+	// cart 30080
+	// read kubernetes/deployments/shop/cart: spec.ports[0].nodePort is 70000: want a port from 1 to 65535
+	// cart 30081
+}
+
+// The key that was created first holds a name that both claim.
+func ExampleOlder() {
+	shop := kvschema.Ref{Key: "kubernetes/deployments/shop/cart", CreateIndex: 40}
+	test := kvschema.Ref{Key: "kubernetes/deployments/test/cart", CreateIndex: 12}
+	fmt.Println(kvschema.Older(shop, test))
+	// Output: 1
+}

@@ -1,0 +1,95 @@
+package kvschema_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+)
+
+// FuzzDecode reads a tree of a good value and two of anything: one below a key
+// that fits it, so that the value counts, one below any key.
+func FuzzDecode(f *testing.F) {
+	for _, value := range []string{
+		"", "null", "[]", "{", "not json", "\xff", good, red, other, bad,
+		withAnnotations(`{"tags": " a\u00a0,,b\u001c", "traefik.a": "x,y", "tags.x": null}`),
+		withAnnotations(`{"traefik.\u001b": "\n", "tags": 1}`),
+		withPort(`{"name": "http", "protocol": "UDP", "port": 70000, "nodePort": -1}`),
+		withSpec(`{"type": "NodePort", "ports": {}}`),
+		strings.Repeat(`{"spec":`, 100),
+	} {
+		f.Add([]byte(value), cartKey+"s", []byte(value))
+		f.Add([]byte(value), "kubernetes/deployments/shop/", []byte(nil))
+	}
+	archives := goldens(f)
+	for _, path := range slices.Sorted(maps.Keys(archives)) {
+		for _, file := range archives[path].Files {
+			f.Add(file.Data, file.Name, file.Data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, value []byte, key string, another []byte) {
+		const neighbour = "kubernetes/deployments/shop/neighbour"
+		if key == cartKey || key == neighbour {
+			t.Skip("the store has every key once")
+		}
+		pairs := []kvschema.Pair{
+			{Key: cartKey, Value: value, CreateIndex: 3},
+			{Key: neighbour, Value: []byte(strings.Replace(good, "cart", "neighbour", 1)), CreateIndex: 2},
+			{Key: key, Value: another, CreateIndex: 1},
+		}
+		decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+		tree := decoder.Decode(pairs)
+		for _, service := range tree.Services {
+			checkService(t, service)
+		}
+		for _, problem := range tree.Problems {
+			checkText(t, problem.Err.Error())
+		}
+		if !slices.ContainsFunc(tree.Services, func(s kvschema.Service) bool { return s.Key == neighbour }) {
+			t.Errorf("the good value is hidden: %+v", tree)
+		}
+		if diff := cmp.Diff(words(tree), words(decoder.Decode(pairs))); diff != "" {
+			t.Errorf("read again (-first +again):\n%s", diff)
+		}
+		slices.Reverse(pairs)
+		if diff := cmp.Diff(words(tree), words(read(pairs...))); diff != "" {
+			t.Errorf("in another order (-first +other):\n%s", diff)
+		}
+	})
+}
+
+// checkService holds a service against all that the type promises.
+func checkService(t *testing.T, s kvschema.Service) {
+	t.Helper()
+	if s.Key != "kubernetes/deployments/"+s.Namespace+"/"+s.Name {
+		t.Errorf("the key %q is not that of %s/%s", s.Key, s.Namespace, s.Name)
+	}
+	if !isLabel(s.Namespace) || !isLabel(s.Name) || s.Port.Name != "" && !isLabel(s.Port.Name) {
+		t.Errorf("not DNS labels: %q, %q, %q", s.Namespace, s.Name, s.Port.Name)
+	}
+	if s.Port.NodePort == 0 || !slices.Contains([]string{"TCP", "UDP", "SCTP"}, s.Port.Protocol) {
+		t.Errorf("not a port: %+v", s.Port)
+	}
+	if !slices.IsSorted(s.Tags) || len(slices.Compact(slices.Clone(s.Tags))) != len(s.Tags) {
+		t.Errorf("tags are not sorted and unique: %q", s.Tags)
+	}
+	for _, tag := range s.Tags {
+		if tag == "" || !utf8.ValidString(tag) || strings.ContainsFunc(tag, unicode.IsControl) {
+			t.Errorf("not a tag: %q", tag)
+		}
+	}
+	if len(strings.Join(s.Tags, "")) > kvschema.MaxTagBytes {
+		t.Errorf("more than %d bytes of tags", kvschema.MaxTagBytes)
+	}
+}
+
+func isLabel(s string) bool {
+	const inside = "abcdefghijklmnopqrstuvwxyz0123456789-"
+	return len(s) >= 1 && len(s) <= 63 && strings.Trim(s, inside) == "" && strings.Trim(s, "-") == s
+}

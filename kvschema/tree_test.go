@@ -1,0 +1,54 @@
+package kvschema_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+)
+
+// good is what a value holds at least, for the key cartKey.
+const (
+	cartKey = "kubernetes/deployments/shop/cart"
+	good    = `{"metadata": {"name": "cart"}, "spec": {"type": "NodePort", "ports": [{"nodePort": 30080}]}}`
+)
+
+// tree is a kvschema.Tree in words that tests compare.
+type tree struct {
+	Services []kvschema.Service
+	Problems []string
+}
+
+func words(t kvschema.Tree) tree {
+	got := tree{Services: t.Services}
+	for _, p := range t.Problems {
+		got.Problems = append(got.Problems, p.Error())
+	}
+	return got
+}
+
+// read decodes the pairs once.
+func read(pairs ...kvschema.Pair) kvschema.Tree {
+	return kvschema.NewDecoder(kvschema.Prefix("kubernetes")).Decode(pairs)
+}
+
+// readCart decodes one value of the key cartKey and returns its reading.
+func readCart(t *testing.T, value string) (services []kvschema.Service, problem string) {
+	t.Helper()
+	got := read(kvschema.Pair{Key: cartKey, Value: []byte(value)})
+	if len(got.Services)+len(got.Problems) > 1 {
+		t.Fatalf("one value gave more than one reading: %+v", got)
+	}
+	for _, p := range got.Problems {
+		problem = p.Err.Error()
+	}
+	return got.Services, problem
+}
+
+func diff(t *testing.T, want, got any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
