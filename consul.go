@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -17,42 +14,38 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/config"
 )
 
-// maxTokenBytes bounds what is read of a token file.
-const maxTokenBytes = 4 << 10
-
 // connect returns the way to the local Consul agent. What the configuration leaves
 // open is taken from the environment of Consul's own client, CONSUL_HTTP_ADDR and its
 // kin. Nothing is sent.
 func connect(cfg config.Consul) (agent.Consul, error) {
 	settings := api.DefaultConfig()
 	override(&settings.Address, cfg.Address)
-	override(&settings.Token, cfg.Token.Reveal())
-	override(&settings.TokenFile, cfg.TokenFile)
 	override(&settings.TLSConfig.CAFile, cfg.CAFile)
 	override(&settings.TLSConfig.CertFile, cfg.CertFile)
 	override(&settings.TLSConfig.KeyFile, cfg.KeyFile)
 	override(&settings.TLSConfig.Address, cfg.TLSServerName)
-	if cfg.TokenFile != "" || cfg.Token.Reveal() == "" && settings.TokenFile != "" {
-		token, err := readToken(settings.TokenFile)
-		if err != nil {
-			return agent.Consul{}, err
-		}
-		settings.Token = token
+	token, err := newToken(cfg, settings)
+	if err != nil {
+		return agent.Consul{}, err
 	}
-	settings.TokenFile = "" // the client would read it once more
-	settings.Transport = transport()
+	settings.Token, settings.TokenFile = agent.TokenPlace, ""
+	base := transport()
 	if path, isSocket := strings.CutPrefix(settings.Address, "unix://"); isSocket {
 		// The client's own way with sockets opens a new connection per request.
 		settings.Address = "localhost"
-		settings.Transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		base.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", path)
 		}
 	}
+	if settings.HttpClient, err = api.NewHttpClient(base, settings.TLSConfig); err != nil {
+		return agent.Consul{}, fmt.Errorf("set up the Consul client: %w", err)
+	}
+	settings.HttpClient.Transport = token.Transport(settings.HttpClient.Transport)
 	client, err := api.NewClient(settings)
 	if err != nil {
 		return agent.Consul{}, fmt.Errorf("set up the Consul client: %w", err)
 	}
-	return agent.Consul{Client: client, Token: settings.Token != ""}, nil
+	return agent.Consul{Client: client, Token: token}, nil
 }
 
 func override(setting *string, value string) {
@@ -76,20 +69,16 @@ func transport() *http.Transport {
 	}
 }
 
-// readToken reads a token file. An empty one would silently make us anonymous.
-func readToken(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("read token file: %w", err)
+// newToken returns the configured token, or the environment's.
+func newToken(cfg config.Consul, environment *api.Config) (*agent.Token, error) {
+	switch {
+	case cfg.Token.Reveal() != "":
+		return agent.NewToken(cfg.Token.Reveal()), nil
+	case cfg.TokenFile != "":
+		return agent.NewTokenFile(cfg.TokenFile)
+	case environment.TokenFile != "":
+		return agent.NewTokenFile(environment.TokenFile)
+	default:
+		return agent.NewToken(environment.Token), nil
 	}
-	defer file.Close() //nolint:errcheck // it was only read
-	text, err := io.ReadAll(io.LimitReader(file, maxTokenBytes))
-	if err != nil {
-		return "", fmt.Errorf("read token file: %w", err)
-	}
-	token := strings.TrimSpace(string(text))
-	if token == "" {
-		return "", errors.New("read token file: " + path + " is empty")
-	}
-	return token, nil
 }

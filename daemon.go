@@ -32,9 +32,13 @@ func daemon(c *cli.Context) error {
 		return codedError{exitConfig, err}
 	}
 	log.Info("starting", "version", version.Version, "instance", cfg.Instance, "key_path", cfg.KeyPath)
-	stop := explainHangup(c.Context, log)
+	a := agent.New(cfg, consul, log, newRegistry())
+	stop := onHangup(c.Context, func() {
+		log.Info("HUP: looking at the token file; the configuration is read at the start only")
+		a.Reread()
+	})
 	defer stop()
-	if err := agent.New(cfg, consul, log, newRegistry()).Run(c.Context); err != nil {
+	if err := a.Run(c.Context); err != nil {
 		return err
 	}
 	log.Info("stopped, the services stay registered")
@@ -60,8 +64,8 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
-// explainHangup answers HUP, which would otherwise end the process.
-func explainHangup(ctx context.Context, log hclog.Logger) (stop func()) {
+// onHangup calls act on every HUP, which would otherwise end the process.
+func onHangup(ctx context.Context, act func()) (stop func()) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	ctx, cancel := context.WithCancel(ctx)
@@ -71,7 +75,7 @@ func explainHangup(ctx context.Context, log hclog.Logger) (stop func()) {
 			case <-ctx.Done():
 				return
 			case <-hangups:
-				log.Warn("HUP changes nothing: the configuration is read at the start")
+				act()
 			}
 		}
 	}()

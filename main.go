@@ -81,6 +81,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			command("agent", "run the daemon", daemon),
 			command("plan", "show what would change on this node, as a diff", plan, planFlags()...),
 			command("apply", "change it, once", apply),
+			approveCommand(),
 			command("validate", "check the configuration", validate, validateFlags()...),
 			{Name: "version", Usage: "print the version", OnUsageError: usageError, Action: printVersion},
 		},

@@ -68,7 +68,7 @@ func apply(c *cli.Context) error {
 	case err != nil:
 		return err
 	case len(pass.Plan.Held) > 0:
-		return codedError{exitHeld, fmt.Errorf("%d removals are held: if they are right, apply once more with --guard-allow-removals", len(pass.Plan.Held))}
+		return codedError{exitHeld, fmt.Errorf("%s held: if that is right, apply once more with --guard-allow-removals", plural(len(pass.Plan.Held), "removal"))}
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "Done: %d added, %d updated, %d removed.\n",
 		pass.Report.Done(register.Add), pass.Report.Done(register.Update), pass.Report.Done(register.Remove))

@@ -46,6 +46,9 @@ func writePlan(w io.Writer, pass agent.Pass) error {
 		}
 		b.WriteString(".\n")
 	}
+	for _, w := range pass.Waiting {
+		fmt.Fprintf(&b, "Held: %s. If that is right: k8s-registrar approve %s\n", w.Why, w.Hash)
+	}
 	if n := len(pass.Problems); n > 0 {
 		fmt.Fprintf(&b, "%s cannot be announced as it is.\n", plural(n, "key"))
 	}
@@ -83,14 +86,15 @@ func plural(n int, noun string) string {
 
 // planJSON is the plan for programs.
 type planJSON struct {
-	Node     string        `json:"node"`
-	Address  string        `json:"address"`
-	Index    uint64        `json:"index"`
-	Desired  int           `json:"desired"`
-	Steps    []stepJSON    `json:"steps"`
-	Held     []stepJSON    `json:"held"`
-	Taken    []register.ID `json:"taken"`
-	Problems []problemJSON `json:"problems"`
+	Node     string          `json:"node"`
+	Address  string          `json:"address"`
+	Index    uint64          `json:"index"`
+	Desired  int             `json:"desired"`
+	Steps    []stepJSON      `json:"steps"`
+	Held     []stepJSON      `json:"held"`
+	Waiting  []agent.Waiting `json:"waiting"`
+	Taken    []register.ID   `json:"taken"`
+	Problems []problemJSON   `json:"problems"`
 }
 
 type stepJSON struct {
@@ -112,10 +116,11 @@ func planView(pass agent.Pass) planJSON {
 	view := planJSON{
 		Node:     pass.Node.Name,
 		Address:  pass.Node.Address.String(),
-		Index:    pass.Snapshot.Index,
+		Index:    pass.Belief.Snapshot.Index,
 		Desired:  len(pass.Desired.Want),
 		Steps:    stepViews(pass.Plan.Steps),
 		Held:     stepViews(pass.Plan.Held),
+		Waiting:  append([]agent.Waiting{}, pass.Waiting...),
 		Taken:    append([]register.ID{}, pass.Plan.Taken...),
 		Problems: []problemJSON{},
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
@@ -21,20 +22,20 @@ import (
 type Agent struct {
 	config     config.Config
 	client     *api.Client
-	token      bool
+	token      *Token
 	reconciler *reconciler
 	board      *board
 	metrics    *metrics
 	registry   *prometheus.Registry
+	hints      chan struct{}
 	log        hclog.Logger
 }
 
 // Consul is the way to the local agent.
 type Consul struct {
 	Client *api.Client
-	// Token tells whether the client sends a token: Consul tells nobody else that
-	// an answer was filtered.
-	Token bool
+	// Token is what the client's requests carry.
+	Token *Token
 }
 
 // New returns an agent. All is built and nothing runs; without a listener in the
@@ -54,31 +55,43 @@ func New(cfg config.Config, consul Consul, log hclog.Logger, registry *prometheu
 		},
 		metrics:  newMetrics(registry),
 		registry: registry,
+		hints:    make(chan struct{}, 1),
 		log:      log,
 	}
 }
 
 func (a *Agent) tree() tree {
-	return tree{kv: a.client.KV(), prefix: kvschema.Prefix(a.config.KeyPath), token: a.token}
+	return tree{kv: a.client.KV(), prefix: kvschema.Prefix(a.config.KeyPath), token: a.token.set}
+}
+
+// Reread looks at the token file now. It returns at once.
+func (a *Agent) Reread() {
+	select {
+	case a.hints <- struct{}{}:
+	default: // it is about to be looked at anyway
+	}
 }
 
 // Run works until the context ends. An error means that it could not start; Consul
 // being away is not one.
 func (a *Agent) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	snapshots, rings := newNews[Snapshot](), newNews[struct{}]()
+	snapshots, rings, tokens := newNews[Snapshot](), newNews[struct{}](), newNews[struct{}]()
 	if address := a.config.Telemetry.Listen; address != "" {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 		if err != nil {
 			return fmt.Errorf("listen for telemetry: %w", err)
 		}
+		listener = netutil.LimitListener(listener, maxClients)
 		a.log.Info("telemetry is served", "address", listener.Addr().String())
 		group.Go(func() error { return serve(ctx, listener, handler(a.board, a.registry)) })
 	}
 	for _, task := range []interface{ run(context.Context) error }{
 		a.watch(snapshots),
-		a.drift(rings),
-		a.loop(snapshots, rings),
+		a.drift(rings, "services", askServices(a.client)),
+		a.drift(rings, "checks", askChecks(a.client)),
+		a.rotation(tokens),
+		a.loop(snapshots, rings, tokens),
 	} {
 		group.Go(func() error { return task.run(ctx) })
 	}
@@ -101,10 +114,10 @@ func (a *Agent) watch(snapshots news[Snapshot]) *watch {
 	}
 }
 
-func (a *Agent) drift(rings news[struct{}]) *drift {
+func (a *Agent) drift(rings news[struct{}], what string, ask func(string, *api.QueryOptions) (uint64, error)) *drift {
 	local := register.NewLocal(a.client, register.Owner{Instance: a.config.Instance})
 	return &drift{
-		catalog: a.client.Catalog(),
+		ask: ask,
 		node: func(ctx context.Context) (string, error) {
 			node, err := local.Node(ctx)
 			return node.Name, err
@@ -112,16 +125,36 @@ func (a *Agent) drift(rings news[struct{}]) *drift {
 		wait:  a.config.Watch.Wait,
 		pace:  rate.NewLimiter(rate.Every(driftPace), 1),
 		ring:  rings,
-		voice: newVoice(a.log.Named("drift"), "watching this node in the catalog"),
+		voice: newVoice(a.log.Named("drift"), "watching this node's "+what+" in the catalog"),
 	}
 }
 
-func (a *Agent) loop(snapshots news[Snapshot], rings news[struct{}]) *loop {
+func (a *Agent) rotation(used news[struct{}]) *rotation {
+	log := a.log.Named("token")
+	return &rotation{
+		token: a.token,
+		acl:   a.client,
+		tree:  a.tree(),
+		hints: a.hints,
+		used:  used,
+		show: func(err error) {
+			a.board.tokenRead(err)
+			a.metrics.tokenRead(err)
+		},
+		voice: newVoice(log, "following the token file"),
+		log:   log,
+	}
+}
+
+func (a *Agent) loop(snapshots news[Snapshot], rings, tokens news[struct{}]) *loop {
 	log := a.log.Named("reconcile")
 	return &loop{
 		reconciler: a.reconciler,
+		approvals:  approvals{kv: a.client.KV(), keyPath: a.config.KeyPath},
+		verifier:   verifier{local: a.reconciler.local, every: a.config.Reconcile.Verify, token: a.token.set},
 		snapshots:  snapshots,
 		drift:      rings,
+		tokens:     tokens,
 		resync:     a.config.Reconcile.Resync,
 		board:      a.board,
 		metrics:    a.metrics,

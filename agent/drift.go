@@ -9,13 +9,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// drift rings when what Consul holds for this node changed, whoever changed it, and
-// when the local agent was away. It never says what changed: the reconcile task
-// looks for itself.
+// driftPace is the least time between two rings of one doorbell.
+const driftPace = time.Second
+
+// drift rings when what Consul's servers hold for this node changed, whoever changed
+// it, and when the local agent was away. It never says what changed: the reconcile
+// task looks for itself.
 //
 // Our own writes ring too. What that costs is one comparison a second later.
 type drift struct {
-	catalog *api.Catalog
+	// ask waits for the index of what is followed to move.
+	ask func(node string, options *api.QueryOptions) (uint64, error)
 	// node learns the node's name, which may be another after the agent's restart.
 	node  func(context.Context) (string, error)
 	wait  time.Duration
@@ -23,9 +27,6 @@ type drift struct {
 	ring  news[struct{}]
 	voice *voice
 }
-
-// driftPace is the least time between two rings.
-const driftPace = time.Second
 
 func (d *drift) run(ctx context.Context) error {
 	waits := newRetry()
@@ -52,9 +53,9 @@ func (d *drift) follow(ctx context.Context, waits retry) error {
 	}
 	var index uint64
 	for {
-		next, err := d.ask(ctx, node, index)
+		next, err := d.listen(ctx, node, index)
 		if err != nil {
-			return fmt.Errorf("watch catalog of node %s: %w", node, err)
+			return fmt.Errorf("watch node %s: %w", node, err)
 		}
 		waits.reset()
 		d.voice.recovered()
@@ -71,16 +72,37 @@ func (d *drift) follow(ctx context.Context, waits retry) error {
 	}
 }
 
-// ask waits for the index of the node's services to move. The filter matches no
-// service: it keeps the answer at 325 bytes, and the query still wakes on every
-// change of any of them.
-func (d *drift) ask(ctx context.Context, node string, index uint64) (uint64, error) {
+func (d *drift) listen(ctx context.Context, node string, index uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.wait+d.wait/16+readTimeout)
 	defer cancel()
-	options := &api.QueryOptions{AllowStale: true, WaitIndex: index, WaitTime: d.wait, Filter: `ID == "-"`}
-	_, meta, err := d.catalog.NodeServiceList(node, options.WithContext(ctx))
-	if err != nil {
-		return 0, err
+	options := &api.QueryOptions{AllowStale: true, WaitIndex: index, WaitTime: d.wait}
+	next, err := d.ask(node, options.WithContext(ctx))
+	return max(next, 1), err
+}
+
+// askServices follows the definitions of the node's services. The filter matches
+// none: it keeps the answer at 325 bytes, and the query still wakes on every change
+// of any of them.
+func askServices(client *api.Client) func(string, *api.QueryOptions) (uint64, error) {
+	return func(node string, options *api.QueryOptions) (uint64, error) {
+		options.Filter = `ID == "-"`
+		_, meta, err := client.Catalog().NodeServiceList(node, options)
+		if err != nil {
+			return 0, err
+		}
+		return meta.LastIndex, nil
 	}
-	return max(meta.LastIndex, 1), nil
+}
+
+// askChecks follows the node's checks, which come and go, and change their status,
+// without their services' definitions changing.
+func askChecks(client *api.Client) func(string, *api.QueryOptions) (uint64, error) {
+	return func(node string, options *api.QueryOptions) (uint64, error) {
+		options.Filter = `CheckID == "-"`
+		_, meta, err := client.Health().Node(node, options)
+		if err != nil {
+			return 0, err
+		}
+		return meta.LastIndex, nil
+	}
 }

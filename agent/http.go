@@ -14,6 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
+// maxClients is how many connections are served at once; more wait. Nobody can make
+// us run out of files or memory by opening connections.
+const maxClients = 128
+
 // stopTimeout is how long answers under way may take when we stop.
 const stopTimeout = 2 * time.Second
 

@@ -2,16 +2,10 @@ package agent
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"time"
 
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 )
-
-// epochTrust is how long the servers must tell the same story after they went back
-// in time, until missing keys are believed to be deleted.
-const epochTrust = time.Hour
 
 // Snapshot is one complete state of the tree that is known to be true.
 type Snapshot struct {
@@ -19,11 +13,9 @@ type Snapshot struct {
 	Index uint64
 	// Pairs are all keys below the prefix, sorted.
 	Pairs []kvschema.Pair
-	// Withheld are the keys among Pairs that the servers no longer show, and whose
-	// absence proves nothing because the servers went back in time.
-	Withheld []string
-	// Since is when the first of them was withheld.
-	Since time.Time
+	// Epoch counts how often the servers went back in time since we watch them, see
+	// [Belief].
+	Epoch int
 }
 
 // answer is what one recursive read of the tree said, with everything that decides
@@ -89,9 +81,9 @@ var (
 //	first knowledge, not consistent                unproven
 //	empty, not probed or not consistent            unproven; doubtful if the probe fails
 //	index went back, not consistent                unproven
-//	keys are missing though the index did not rise known, without the loss (see epoch)
+//	keys are missing though the index did not rise known, of another epoch
 //	anything else                                  known
-func judge(before *Snapshot, a answer, now time.Time) verdict {
+func judge(before *Snapshot, a answer) verdict {
 	switch {
 	case a.err != nil:
 		return doubtful{a.err}
@@ -104,18 +96,21 @@ func judge(before *Snapshot, a answer, now time.Time) verdict {
 	case a.probe == forbidden:
 		return doubtful{errForbidden}
 	}
-	if why := doubts(before, a, now); why != "" {
+	if why := doubts(before, a); why != "" {
 		return unproven{why}
 	}
 	fresh := Snapshot{Index: a.index, Pairs: a.pairs}
-	if before == nil {
-		return known{fresh}
+	if before != nil {
+		fresh.Epoch = before.Epoch
+		if wentBack(*before, fresh) {
+			fresh.Epoch++
+		}
 	}
-	return known{epoch(*before, fresh, now)}
+	return known{fresh}
 }
 
 // doubts says why an answer needs to be confirmed, or nothing.
-func doubts(before *Snapshot, a answer, now time.Time) string {
+func doubts(before *Snapshot, a answer) string {
 	switch {
 	case !a.trusted && a.probe == notProbed:
 		return "an anonymous reader is not told what ACLs hide"
@@ -127,37 +122,16 @@ func doubts(before *Snapshot, a answer, now time.Time) string {
 		return "a lagging server may answer with an older tree"
 	case a.index < before.Index:
 		return "the index went back"
-	case len(before.Withheld) > 0 && now.Sub(before.Since) >= epochTrust:
-		return "withheld keys are about to be believed deleted"
 	}
 	return ""
 }
 
-// epoch takes over what is fresh, except for keys that vanished together with the
-// servers' memory. A deletion always raises the index, so keys that are missing at an
-// index that did not rise mean restored or lost data. The index also goes back when
-// old tombstones are reaped, but then no key is missing.
-//
-// The missing keys stay as they were known until they are all back, or until the
-// servers have told the same story for epochTrust. Other deletions of that time wait
-// with them.
-func epoch(before, fresh Snapshot, now time.Time) Snapshot {
-	lost := missing(before.Pairs, fresh.Pairs)
-	switch {
-	case len(lost) == 0:
-		return fresh
-	case fresh.Index <= before.Index:
-		fresh.Since = now
-	case len(before.Withheld) == 0 || now.Sub(before.Since) >= epochTrust:
-		return fresh
-	default:
-		fresh.Since = before.Since
-	}
-	for _, pair := range lost {
-		fresh.Withheld = append(fresh.Withheld, pair.Key)
-	}
-	fresh.Pairs = slices.SortedFunc(slices.Values(slices.Concat(fresh.Pairs, lost)), byKey)
-	return fresh
+// wentBack tells whether the servers lost their memory between two snapshots: a
+// deletion always raises the index, so keys that are missing at an index that did
+// not rise mean restored or lost data. The index also goes back when old tombstones
+// are reaped, but then no key is missing.
+func wentBack(before, fresh Snapshot) bool {
+	return fresh.Index <= before.Index && len(missing(before.Pairs, fresh.Pairs)) > 0
 }
 
 // missing returns the pairs of before whose keys are not in after. Both are sorted.
@@ -183,13 +157,4 @@ func reason(err error) string {
 	default:
 		return classify(err).String()
 	}
-}
-
-// describeWithheld is one sentence for people, or nothing.
-func describeWithheld(s Snapshot) string {
-	if len(s.Withheld) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("the Consul servers went back in time at %s and %d keys are missing since: they stay announced until they are back or %s have passed",
-		s.Since.UTC().Format(time.RFC3339), len(s.Withheld), epochTrust)
 }

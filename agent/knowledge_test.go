@@ -55,14 +55,12 @@ func with(a answer, change func(*answer)) answer {
 func TestUnknownIsNotEmpty(t *testing.T) {
 	abc := &Snapshot{Index: 50, Pairs: keys("abc")}
 	empty := &Snapshot{Index: 50}
-	lossy := &Snapshot{Index: 20, Pairs: keys("abc"), Withheld: []string{"b", "c"}, Since: noon.Add(-time.Minute)}
-	patient := &Snapshot{Index: 20, Pairs: keys("abc"), Withheld: []string{"b", "c"}, Since: noon.Add(-time.Hour)}
 
 	for _, row := range []struct {
 		name   string
 		before *Snapshot
 		answer answer
-		want   string // "known: <keys> [withheld: <keys>]", "unproven" or "doubtful: <reason>"
+		want   string // "known: <keys> [, other epoch]", "unproven" or "doubtful: <reason>"
 	}{
 		// No knowledge, whatever was known.
 		{"the agent is away", abc, answer{err: errors.New("connection refused")}, "doubtful: unreachable"},
@@ -99,22 +97,13 @@ func TestUnknownIsNotEmpty(t *testing.T) {
 		{"tombstones were reaped and a key came", abc, sure(40, "abcd"), "known: abcd"},
 
 		// The servers went back in time: what is missing proves nothing.
-		{"restored from a snapshot", abc, sure(20, "a"), "known: abc withheld: bc"},
-		{"server data lost", abc, sure(1, ""), "known: abc withheld: abc"},
-		{"emptied without the index rising", abc, sure(50, ""), "known: abc withheld: abc"},
-		{"shorter without the index rising", abc, plain(50, "ab"), "known: abc withheld: c"},
-		{"still missing, index overtakes", lossy, plain(70, "a"), "known: abc withheld: bc"},
-		{"a new key meanwhile", lossy, plain(70, "ad"), "known: abcd withheld: bc"},
-		{"another deletion meanwhile waits too", lossy, plain(70, "d"), "known: abcd withheld: abc"},
-		{"some are back", lossy, plain(70, "ab"), "known: abc withheld: c"},
-		{"all are back", lossy, plain(70, "abc"), "known: abc"},
-		{"all gone meanwhile", lossy, sure(70, ""), "known: abc withheld: abc"},
-		{"an hour later, not confirmed", patient, plain(70, "a"), "unproven"},
-		{"an hour later, confirmed", patient, sure(70, "a"), "known: a"},
-		{"back in time once more after an hour", patient, sure(10, "a"), "known: abc withheld: bc"},
+		{"restored from a snapshot", abc, sure(20, "a"), "known: a, other epoch"},
+		{"server data lost", abc, sure(1, ""), "known: , other epoch"},
+		{"emptied without the index rising", abc, sure(50, ""), "known: , other epoch"},
+		{"shorter without the index rising", abc, plain(50, "ab"), "known: ab, other epoch"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if got := describe(judge(row.before, row.answer, noon)); got != row.want {
+			if got := describe(judge(row.before, row.answer)); got != row.want {
 				t.Errorf("judge = %q, want %q", got, row.want)
 			}
 		})
@@ -125,11 +114,8 @@ func describe(v verdict) string {
 	switch v := v.(type) {
 	case known:
 		s := "known: " + letters(v.snapshot.Pairs)
-		if len(v.snapshot.Withheld) > 0 {
-			s += " withheld: "
-			for _, key := range v.snapshot.Withheld {
-				s += key
-			}
+		if v.snapshot.Epoch > 0 {
+			s += ", other epoch"
 		}
 		return s
 	case unproven:
@@ -141,19 +127,67 @@ func describe(v verdict) string {
 	}
 }
 
-// An hour starts again whenever the servers go back once more, and not before.
-func TestWithheldSince(t *testing.T) {
-	first := judge(&Snapshot{Index: 50, Pairs: keys("ab")}, sure(20, "a"), noon).(known).snapshot
-	if !first.Since.Equal(noon) {
-		t.Errorf("since = %v, want %v", first.Since, noon)
+// TestBelief is rule W9: what is missing after the servers went back in time is not
+// believed to be deleted.
+func TestBelief(t *testing.T) {
+	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
+	snapshot := func(epoch int, letters string) Snapshot {
+		return Snapshot{Index: 1, Pairs: keys(letters), Epoch: epoch}
 	}
-	later := judge(&first, plain(60, "a"), noon.Add(time.Minute)).(known).snapshot
-	if !later.Since.Equal(noon) {
-		t.Errorf("since after an ordinary answer = %v, want %v", later.Since, noon)
+	type step struct {
+		minute   int
+		fresh    Snapshot
+		pairs    string
+		withheld string
 	}
-	again := judge(&later, sure(30, "a"), noon.Add(2*time.Minute)).(known).snapshot
-	if want := noon.Add(2 * time.Minute); !again.Since.Equal(want) {
-		t.Errorf("since after going back again = %v, want %v", again.Since, want)
+	for _, row := range []struct {
+		name  string
+		steps []step
+	}{
+		{"ordinary life", []step{
+			{0, snapshot(0, "abc"), "abc", ""}, {1, snapshot(0, "ab"), "ab", ""}, {2, snapshot(0, ""), "", ""},
+		}},
+		{"restored", []step{
+			{0, snapshot(0, "abc"), "abc", ""}, {1, snapshot(1, "a"), "abc", "bc"},
+			{2, snapshot(1, "ad"), "abcd", "bc"}, // a new key meanwhile
+			{3, snapshot(1, "d"), "abcd", "abc"}, // another deletion meanwhile waits too
+			{4, snapshot(1, "abd"), "abcd", "c"}, // some are back
+			{5, snapshot(1, "abcd"), "abcd", ""}, // all are back
+			{6, snapshot(1, "abc"), "abc", ""},   // ordinary life again
+		}},
+		{"all lost", []step{{0, snapshot(0, "abc"), "abc", ""}, {1, snapshot(1, ""), "abc", "abc"}, {2, snapshot(1, "x"), "abcx", "abc"}}},
+		{"tombstones reaped", []step{{0, snapshot(0, "abc"), "abc", ""}, {1, snapshot(1, "abc"), "abc", ""}, {2, snapshot(1, "ab"), "ab", ""}}},
+		{"went back twice", []step{{0, snapshot(0, "abc"), "abc", ""}, {1, snapshot(1, "ab"), "abc", "c"}, {2, snapshot(2, "a"), "abc", "bc"}}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var b Belief
+			for _, s := range row.steps {
+				b = b.learn(s.fresh, at(s.minute))
+				if got := letters(b.Pairs()); got != s.pairs {
+					t.Errorf("minute %d: pairs %q, want %q", s.minute, got, s.pairs)
+				}
+				if got := letters(b.Withheld); got != s.withheld {
+					t.Errorf("minute %d: withheld %q, want %q", s.minute, got, s.withheld)
+				}
+			}
+		})
+	}
+}
+
+// An hour of trust begins when the servers last went back, and with nothing else.
+func TestBeliefSettles(t *testing.T) {
+	b := Belief{}.learn(Snapshot{Pairs: keys("ab")}, noon)
+	b = b.learn(Snapshot{Pairs: keys("a"), Epoch: 1}, noon)
+	b = b.learn(Snapshot{Pairs: keys("ac"), Epoch: 1}, noon.Add(30*time.Minute))
+	if b.settled(noon.Add(59*time.Minute)) || !b.settled(noon.Add(time.Hour)) {
+		t.Error("settled is not an hour after the servers went back")
+	}
+	again := b.learn(Snapshot{Pairs: keys("a"), Epoch: 2}, noon.Add(50*time.Minute))
+	if again.settled(noon.Add(time.Hour)) {
+		t.Error("settled though the servers went back again")
+	}
+	if got := letters(b.trust().Pairs()); got != "ac" {
+		t.Errorf("trusted %q, want ac", got)
 	}
 }
 
@@ -179,11 +213,12 @@ func TestNoAnswerLosesAKeyWithoutProof(t *testing.T) {
 			consistent: rapid.Bool().Draw(t, "consistent"),
 			probe:      probe(rapid.IntRange(0, 2).Draw(t, "probe")),
 		}
-		v, isKnown := judge(before, a, noon).(known)
+		v, isKnown := judge(before, a).(known)
 		if !isKnown {
 			return
 		}
-		lost := missing(before.Pairs, v.snapshot.Pairs)
+		belief := Belief{}.learn(*before, noon).learn(v.snapshot, noon)
+		lost := missing(before.Pairs, belief.Pairs())
 		proof := a.index > 50 && a.leader && !a.filtered && a.probe != forbidden &&
 			(a.trusted || a.probe == readable) && (len(a.pairs) > 0 || a.consistent && a.probe == readable)
 		if len(lost) > 0 && !proof {

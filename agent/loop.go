@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"time"
 
@@ -11,92 +13,248 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
 
-// loop owns the state: the newest snapshot, what was decoded of it, and what was
-// said about it. It wakes for news of the tree, for a ring of the drift doorbell and
-// for its own timer, which is the resync or the retry.
+// loop owns the state: what is believed of the tree, what was decoded of it, how
+// steps went, and what was said about it all. It wakes for news of the tree, for a
+// ring of the drift doorbell, for a new token, and for its own timers: the resync or
+// the retry, and the look for an approval.
 type loop struct {
 	reconciler *reconciler
+	patience   patience
+	verifier   verifier
+	approvals  approvals
 	snapshots  news[Snapshot]
 	drift      news[struct{}]
+	tokens     news[struct{}]
 	resync     time.Duration
 	board      *board
 	metrics    *metrics
 	log        hclog.Logger
 	voice      *voice
 	teller     teller
+
+	belief *Belief // nil until something is known: nothing is planned
+	// claimed holds our claim on the instance, from the first contact on.
+	claimed io.Closer
 	// gated tells that the last plan was stopped: look for a leader before anything
 	// else, since the agent may be slow to answer until there is one.
 	gated bool
+	// rekey tells that a new token is in force that services are not registered with.
+	rekey bool
+	// unproven is the time of the last registration with a new token whose arrival in
+	// the catalog has not been seen.
+	unproven time.Time
 }
 
+// call is what woke the loop.
+type call int
+
+const (
+	callNews  call = iota // the tree
+	callDrift             // the catalog, or the agent's return
+	callTimer
+	callApproval
+	callToken
+)
+
 func (l *loop) run(ctx context.Context) error {
-	var snapshot *Snapshot
-	var wake <-chan time.Time // nil until something is known: nothing is planned
+	defer l.release()
+	var wake, look <-chan time.Time
 	waits := newRetry()
 	for {
 		l.board.beat()
-		relearn := true
+		var why call
 		select {
 		case <-ctx.Done():
 			return nil
 		case fresh := <-l.snapshots:
-			snapshot, relearn = &fresh, false
+			l.learn(fresh)
+			why = callNews
 		case <-l.drift:
+			why = callDrift
 		case <-wake:
+			why = callTimer
+		case <-look:
+			why = callApproval
+		case <-l.tokens:
+			l.rekey = true
+			why = callToken
 		}
-		if snapshot == nil {
+		if l.belief == nil {
 			continue
 		}
-		pass, err := l.pass(ctx, *snapshot, relearn)
+		if why == callApproval && !l.approved(ctx) {
+			look = time.After(approvalPause)
+			continue
+		}
+		pass, err := l.pass(ctx, why)
 		if ctx.Err() != nil {
 			return nil
 		}
-		l.show(pass, err)
-		wait := l.resync*3/4 + rand.N(l.resync/2) // spread over the fleet
-		if err != nil {
-			wait = waits.after(err)
-			l.voice.failed(err, "retry", wait)
-		} else {
-			waits.reset()
-			l.voice.recovered()
+		if errors.Is(err, errClaimed) {
+			return err
 		}
-		wake = time.After(wait)
+		l.show(pass, err)
+		look = nil
+		if len(pass.Waiting) > 0 {
+			look = time.After(approvalPause)
+		}
+		wake = time.After(l.wait(&waits, err))
 	}
 }
 
+// wait says when to compare again though nothing rang.
+func (l *loop) wait(waits *retry, err error) time.Duration {
+	if err != nil {
+		wait := waits.after(err)
+		l.voice.failed(err, "retry", wait)
+		return wait
+	}
+	waits.reset()
+	l.voice.recovered()
+	wait := l.resync*3/4 + rand.N(l.resync/2) // spread over the fleet
+	if l.verifier.busy() || !l.unproven.IsZero() {
+		wait = min(wait, verifyPause)
+	}
+	return wait
+}
+
+// learn takes over a newer snapshot.
+func (l *loop) learn(fresh Snapshot) {
+	belief := Belief{Snapshot: Snapshot{Epoch: fresh.Epoch}}
+	if l.belief != nil {
+		belief = *l.belief
+	}
+	belief = belief.learn(fresh, time.Now())
+	l.belief = &belief
+}
+
+// approved looks whether a human has approved what waits, and lets it go if so.
+func (l *loop) approved(ctx context.Context) bool {
+	var any bool
+	for _, w := range l.board.waiting() {
+		approval, found, err := l.approvals.find(ctx, w.Hash, l.reconciler.node.Name, time.Now())
+		if err != nil {
+			l.log.Debug("looking for an approval failed", "hash", w.Hash, "error", err)
+		}
+		if !found {
+			continue
+		}
+		any = true
+		l.log.Info("removals are approved", "hash", w.Hash, "by", approval.By, "reason", approval.Reason, "expires", approval.Expires, "keys", len(w.Keys))
+		l.metrics.approvals.Inc()
+		l.reconciler.guard.release(w.Keys, approval.Expires)
+		if w.Withheld {
+			trusted := l.belief.trust()
+			l.belief = &trusted
+		}
+	}
+	return any
+}
+
 // pass compares and applies once. Its error is what makes it worth trying again
-// soon; a service that Consul refuses is a problem of that service alone.
-func (l *loop) pass(ctx context.Context, snapshot Snapshot, relearn bool) (Pass, error) {
+// soon.
+func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
+	if l.belief.settled(time.Now()) {
+		l.log.Warn("missing keys are believed to be deleted now", "keys", len(l.belief.Withheld), "after", epochTrust)
+		trusted := l.belief.trust()
+		l.belief = &trusted
+	}
+	failed := Pass{Belief: *l.belief, Start: time.Now()}
 	if l.gated {
 		if err := l.reconciler.local.Leader(ctx); err != nil {
-			return Pass{Snapshot: snapshot, Start: time.Now()}, err
+			return failed, err
 		}
 		l.gated = false
 	}
-	if relearn {
+	if why != callNews {
 		if err := l.reconciler.learnNode(ctx); err != nil {
-			return Pass{Snapshot: snapshot, Start: time.Now()}, err
+			return failed, err
 		}
 	}
-	pass, err := l.reconciler.prepare(ctx, snapshot)
+	pass, err := l.reconciler.prepare(ctx, *l.belief)
 	if err != nil {
 		return pass, err
 	}
+	if err := l.claim(ctx, pass.Node); err != nil {
+		return pass, err
+	}
+	pass.Plan, pass.Deferred = l.patience.sort(pass.Plan, time.Now())
+	pass = l.resend(ctx, pass, why)
 	pass = l.reconciler.apply(ctx, pass, func(o register.Outcome) {
 		l.board.beat()
 		l.metrics.step(o)
 		logStep(l.log, o)
 	})
+	l.patience.note(pass.Report, time.Now())
+	l.verifier.wrote = l.verifier.wrote || len(pass.Report.Outcomes) > 0
 	l.gated = pass.Report.Stopped != nil
-	return pass, pass.Report.Err()
+	return pass, pass.Err()
+}
+
+// claim makes sure, before anything is written, that nobody else keeps our services.
+func (l *loop) claim(ctx context.Context, node register.Node) (err error) {
+	if l.claimed == nil {
+		l.claimed, err = claim(ctx, node.UID, l.reconciler.config.Instance)
+	}
+	return err
+}
+
+func (l *loop) release() {
+	if l.claimed != nil {
+		_ = l.claimed.Close() // the process ends
+	}
+}
+
+// resend adds to the plan what has to be sent again though the agent holds it: since
+// the token is another one, or since the servers hold something else.
+func (l *loop) resend(ctx context.Context, pass Pass, why call) Pass {
+	now := time.Now()
+	again := map[register.ID]string{}
+	if l.verifier.due(why == callDrift || !l.unproven.IsZero(), now) && pass.Node.Name != "" {
+		again = l.verifier.look(ctx, pass, now)
+		l.metrics.verified(&l.verifier)
+	}
+	l.proveToken(pass, now)
+	if l.rekey {
+		again = map[register.ID]string{}
+		for id := range pass.Actual.Ours {
+			again[id] = "the token is a new one"
+		}
+	}
+	if len(again) > 0 {
+		pass.Plan = pass.Plan.Refresh(pass.Desired, pass.Actual, again, nonce(now))
+	}
+	return pass
 }
 
 func (l *loop) show(pass Pass, err error) {
-	l.board.passed(pass, err)
+	l.noteToken(pass, err)
+	l.board.passed(pass, &l.verifier, err)
 	l.metrics.passed(pass, err)
-	if pass.Actual.Ours != nil {
-		l.teller.tell(pass)
+	if pass.Compared() {
+		l.teller.tell(pass, &l.verifier)
 	}
+}
+
+// noteToken remembers when everything was registered with a new token.
+func (l *loop) noteToken(pass Pass, err error) {
+	if l.rekey && pass.Compared() && err == nil {
+		l.rekey = false
+		l.unproven = time.Now()
+	}
+}
+
+// proveToken says that the old token may be revoked, once the servers were seen to
+// hold everything as it was registered with the new one.
+func (l *loop) proveToken(pass Pass, now time.Time) {
+	v := &l.verifier
+	if l.unproven.IsZero() || l.rekey || !v.looked.After(l.unproven) || v.err != nil || len(v.diverging) > 0 || len(pass.Plan.Steps) > 0 {
+		return
+	}
+	l.unproven = time.Time{}
+	l.log.Info("every service is in the catalog with the new token: the old one may be revoked", "services", len(pass.Actual.Ours))
+	l.board.tokenProven(now)
+	l.metrics.tokenProven.SetToCurrentTime()
 }
 
 // logStep says what was changed, which is all that is said of a pass that succeeds.

@@ -26,8 +26,14 @@ type metrics struct {
 	reconcileLast  prometheus.Gauge
 	changes        *prometheus.CounterVec
 	changeTime     *prometheus.HistogramVec
+	deferred       prometheus.Gauge
 	guardBlocked   prometheus.Gauge
 	pendingRemoval prometheus.Gauge
+	approvals      prometheus.Counter
+	diverging      prometheus.Gauge
+	verifiedLast   prometheus.Gauge
+	tokenGood      prometheus.Gauge
+	tokenProven    prometheus.Gauge
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -52,9 +58,16 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		reconcileLast:  gauge("last_reconcile_success_timestamp_seconds", "When a comparison last succeeded, its changes included."),
 		changes:        counter("changes_total", "Changes sent to the local agent, by action and result.", "action", "result"),
 		changeTime:     f.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "change_duration_seconds", Help: "Time that the local agent took for a change.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}, []string{"action"}),
+		deferred:       gauge("deferred_changes", "Changes that wait because they failed, or were undone, lately."),
 		guardBlocked:   gauge("guard_blocked", "1 while removals wait for a human."),
-		pendingRemoval: gauge("pending_removals", "Services whose removal waits for a human."),
+		pendingRemoval: gauge("pending_removals", "Keys whose services are announced until a human approves their removal."),
+		approvals:      f.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "approvals_total", Help: "Approvals of removals that were found and used."}),
+		diverging:      gauge("catalog_diverging_services", "Services that Consul's servers hold otherwise than the local agent."),
+		verifiedLast:   gauge("last_catalog_verification_timestamp_seconds", "When Consul's servers last told all they hold for this node."),
+		tokenGood:      gauge("token_file_good", "1 if the token in the token file is in force, or there is no such file."),
+		tokenProven:    gauge("token_old_revocable_timestamp_seconds", "When the token before the last change was seen to be of no more use."),
 	}
+	m.tokenGood.Set(1)
 	m.zero()
 	return m
 }
@@ -89,7 +102,6 @@ func (m *metrics) watched(before *Snapshot, err error) {
 	}
 	if before != nil {
 		m.watchIndex.Set(float64(before.Index))
-		m.withheld.Set(float64(len(before.Withheld)))
 	}
 }
 
@@ -103,16 +115,36 @@ func (m *metrics) passed(pass Pass, err error) {
 	if err == nil {
 		m.reconcileLast.SetToCurrentTime()
 	}
-	if pass.Actual.Ours == nil {
-		return // nothing was compared
+	if !pass.Compared() {
+		return
 	}
+	m.withheld.Set(float64(len(pass.Belief.Withheld)))
+	m.deferred.Set(float64(len(pass.Deferred)))
 	m.reconcileTime.Observe(pass.Took.Seconds())
 	m.desired.Set(float64(len(pass.Desired.Want)))
 	m.countRegistered(pass.Actual.Ours)
 	m.quarantined.Set(float64(len(pass.Problems)))
 	m.taken.Set(float64(len(pass.Plan.Taken)))
-	m.pendingRemoval.Set(float64(len(pass.Plan.Held)))
-	m.guardBlocked.Set(float64(min(1, len(pass.Plan.Held))))
+	m.guardBlocked.Set(float64(min(1, len(pass.Waiting))))
+	var pending int
+	for _, w := range pass.Waiting {
+		pending += len(w.Keys)
+	}
+	m.pendingRemoval.Set(float64(pending))
+}
+
+func (m *metrics) verified(v *verifier) {
+	m.diverging.Set(float64(len(v.diverging)))
+	if v.err == nil {
+		m.verifiedLast.SetToCurrentTime()
+	}
+}
+
+func (m *metrics) tokenRead(err error) {
+	m.tokenGood.Set(1)
+	if err != nil {
+		m.tokenGood.Set(0)
+	}
 }
 
 func (m *metrics) countRegistered(ours map[register.ID]register.Registered) {

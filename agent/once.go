@@ -13,7 +13,7 @@ func (a *Agent) Plan(ctx context.Context) (Pass, error) {
 	if err != nil {
 		return Pass{}, err
 	}
-	return a.reconciler.prepare(ctx, snapshot)
+	return a.reconciler.prepare(ctx, Belief{Snapshot: snapshot})
 }
 
 // Apply carries out what Plan returned, telling done of each step.

@@ -13,8 +13,8 @@ import (
 
 // Pass is one comparison of the tree with the local agent, and what came of it.
 type Pass struct {
-	// Snapshot is what the pass knew of the tree.
-	Snapshot Snapshot
+	// Belief is what the pass held of the tree.
+	Belief Belief
 	// Node is where it ran.
 	Node register.Node
 	// Desired is what should be announced.
@@ -25,11 +25,32 @@ type Pass struct {
 	Actual register.Actual
 	// Plan is the difference; its Held steps wait for a human.
 	Plan register.Plan
+	// Deferred are steps that were needed and not tried, since they failed lately.
+	Deferred []Deferred
 	// Report is what became of the plan's steps.
 	Report register.Report
+	// Waiting are the sets of removals that a human has to approve.
+	Waiting []Waiting
 	// Start and Took say when, and how long it took.
 	Start time.Time
 	Took  time.Duration
+}
+
+// Compared tells whether the pass got as far as comparing.
+func (p Pass) Compared() bool { return p.Actual.Ours != nil }
+
+// Err says why the node does not hold what it should, if trying again may help. A
+// service that Consul refuses for what it is does not count: the others are fine.
+func (p Pass) Err() error {
+	if err := p.Report.Err(); err != nil {
+		return err
+	}
+	for _, d := range p.Deferred {
+		if !d.Invalid {
+			return fmt.Errorf("%d steps wait, first %s: %s", len(p.Deferred), d.Step, d.Why)
+		}
+	}
+	return nil
 }
 
 // reconciler knows how to compare and to apply, once.
@@ -37,7 +58,7 @@ type reconciler struct {
 	local   *register.Local
 	decoder *kvschema.Decoder
 	mapping register.Mapping
-	budget  register.Budget
+	guard   guard
 	config  config.Config
 	node    register.Node
 }
@@ -48,27 +69,29 @@ func newReconciler(cfg config.Config, local *register.Local) *reconciler {
 		local:   local,
 		decoder: kvschema.NewDecoder(kvschema.Prefix(cfg.KeyPath)),
 		mapping: register.Mapping{Owner: owner, Health: health.Settings(cfg.Check)},
-		budget:  register.Budget{Min: cfg.Guard.Min, Percent: cfg.Guard.Percent, Unlimited: cfg.Guard.AllowRemovals},
+		guard:   guard{budget: register.Budget{Min: cfg.Guard.Min, Percent: cfg.Guard.Percent, Unlimited: cfg.Guard.AllowRemovals}},
 		config:  cfg,
 	}
 }
 
 // prepare compares. It writes nothing.
-func (r *reconciler) prepare(ctx context.Context, snapshot Snapshot) (Pass, error) {
-	pass := Pass{Snapshot: snapshot, Start: time.Now()}
+func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
+	pass := Pass{Belief: belief, Start: time.Now()}
 	if !r.node.Address.IsValid() {
 		if err := r.learnNode(ctx); err != nil {
 			return pass, err
 		}
 	}
 	pass.Node = r.node
-	tree := r.decoder.Decode(snapshot.Pairs)
+	tree := r.decoder.Decode(belief.Pairs())
 	pass.Desired, pass.Problems = r.mapping.Desired(tree, r.node)
 	var err error
 	if pass.Actual, err = r.local.Actual(ctx); err != nil {
 		return pass, err
 	}
-	pass.Plan = r.budget.Hold(register.Diff(pass.Desired, pass.Actual), pass.Desired, len(pass.Actual.Ours))
+	plan := register.Diff(pass.Desired, pass.Actual)
+	pass.Plan = r.guard.hold(plan, pass.Desired, len(pass.Actual.Ours), time.Now())
+	pass.Waiting = waiting(pass)
 	pass.Took = time.Since(pass.Start)
 	return pass, nil
 }
@@ -77,6 +100,7 @@ func (r *reconciler) prepare(ctx context.Context, snapshot Snapshot) (Pass, erro
 func (r *reconciler) apply(ctx context.Context, pass Pass, done func(register.Outcome)) Pass {
 	pass.Report = r.local.Apply(ctx, pass.Plan, done)
 	pass.Actual = pass.Actual.After(pass.Report)
+	r.guard.note(pass, time.Now())
 	pass.Took = time.Since(pass.Start)
 	return pass
 }
@@ -91,7 +115,7 @@ func (r *reconciler) learnNode(ctx context.Context) error {
 		r.node = node
 	case ctx.Err() != nil || r.node.Address.IsValid():
 	case !r.config.Node.Address.IsValid():
-		return fmt.Errorf("%w (grant agent:read, or set node.address)", err)
+		return fmt.Errorf("%w (grant agent read, or set node.address)", err)
 	}
 	if r.config.Node.Address.IsValid() {
 		r.node.Address = r.config.Node.Address

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,8 +9,6 @@ import (
 	"time"
 
 	"github.com/prometheus/common/version"
-
-	"github.com/k8s-registrar/k8s-registrar/register"
 )
 
 // Status is what the agent tells about itself, as JSON at /status.
@@ -28,10 +25,30 @@ type Status struct {
 	Reconcile ReconcileStatus `json:"reconcile"`
 	Services  []ServiceStatus `json:"services"`
 	Problems  []ProblemStatus `json:"problems"`
-	// Held are the IDs of services whose removal waits for a human.
-	Held []string `json:"held"`
-	// HeldWhy says why and what to do.
-	HeldWhy string `json:"held_why,omitempty"`
+	// Waiting are the removals that a human has to approve.
+	Waiting []Waiting     `json:"waiting"`
+	Catalog CatalogStatus `json:"catalog"`
+	Token   TokenStatus   `json:"token"`
+}
+
+// CatalogStatus is what was seen when the servers were last asked what they hold for
+// this node.
+type CatalogStatus struct {
+	// Verified is when they were last asked; zero if they never answered in full.
+	Verified time.Time `json:"verified,omitzero"`
+	// Error is why they could not be asked, or did not tell all.
+	Error string `json:"error,omitempty"`
+	// Diverging counts the services that they hold otherwise than the local agent.
+	Diverging int `json:"diverging"`
+}
+
+// TokenStatus is about the token file; it never holds a token.
+type TokenStatus struct {
+	// Error is why the file's token is not used.
+	Error string `json:"error,omitempty"`
+	// OldRevocable is since when the token before the last change is of no use to
+	// anything of ours.
+	OldRevocable time.Time `json:"old_revocable_since,omitzero"`
 }
 
 // WatchStatus is what is known of the tree.
@@ -40,8 +57,6 @@ type WatchStatus struct {
 	// Known tells whether anything was ever known since the start.
 	Known bool   `json:"known"`
 	Index uint64 `json:"index"`
-	// Withheld says which deletions are not believed, and why.
-	Withheld string `json:"withheld,omitempty"`
 	// LastSuccess is when Consul last answered.
 	LastSuccess time.Time `json:"last_success,omitzero"`
 	Error       string    `json:"error,omitempty"`
@@ -79,7 +94,7 @@ type ProblemStatus struct {
 func watchStatus(prefix string, known *Snapshot, err error) WatchStatus {
 	s := WatchStatus{Tree: prefix}
 	if known != nil {
-		s.Known, s.Index, s.Withheld = true, known.Index, describeWithheld(*known)
+		s.Known, s.Index = true, known.Index
 	}
 	if err != nil {
 		s.Error = err.Error()
@@ -101,6 +116,8 @@ type board struct {
 	reconcile   ReconcileStatus
 	problems    []ProblemStatus
 	reconcileOK bool
+	catalog     CatalogStatus
+	token       TokenStatus
 }
 
 // beat notes that the loop turns.
@@ -122,7 +139,7 @@ func (b *board) watched(s WatchStatus) {
 
 // passed takes over the result of a pass. One that failed says nothing about
 // services: the last that succeeded stays on show.
-func (b *board) passed(pass Pass, err error) {
+func (b *board) passed(pass Pass, v *verifier, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -135,45 +152,58 @@ func (b *board) passed(pass Pass, err error) {
 	} else {
 		b.reconcile.LastSuccess = now
 	}
-	if pass.Actual.Ours != nil {
+	b.catalog = v.status()
+	if pass.Compared() {
 		b.pass = pass
-		b.problems = problemStatuses(pass, b.problems, now)
+		b.problems = problemStatuses(problems(pass, v), b.problems, now)
 	}
+}
+
+// waiting returns what a human has to approve.
+func (b *board) waiting() []Waiting {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pass.Waiting
+}
+
+// tokenRead notes whether the token file's token is in force.
+func (b *board) tokenRead(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.token.Error = ""
+	if err != nil {
+		b.token.Error = err.Error()
+	}
+}
+
+// tokenProven notes that the old token may be revoked.
+func (b *board) tokenProven(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.token.OldRevocable = now
 }
 
 // problemStatuses lists what is wrong. What was wrong before keeps its time.
-func problemStatuses(pass Pass, before []ProblemStatus, now time.Time) []ProblemStatus {
-	problems := []ProblemStatus{}
-	for _, p := range pass.Problems {
-		problems = append(problems, ProblemStatus{Key: p.Key, Error: p.Err.Error(), Since: now})
+func problemStatuses(current []problem, before []ProblemStatus, now time.Time) []ProblemStatus {
+	since := map[[2]string]time.Time{}
+	for _, old := range before {
+		since[[2]string{old.Key, old.ID}] = old.Since
 	}
-	for _, id := range pass.Plan.Taken {
-		problems = append(problems, ProblemStatus{ID: string(id), Error: takenText, Since: now})
-	}
-	for _, o := range pass.Report.Outcomes {
-		if o.Err != nil && !errors.Is(o.Err, register.ErrPostponed) {
-			problems = append(problems, ProblemStatus{Key: o.Step.Key(), ID: string(o.Step.ID), Error: o.Err.Error(), Since: now})
+	statuses := []ProblemStatus{}
+	for _, p := range current {
+		status := ProblemStatus{Key: p.key, ID: string(p.id), Error: p.text, Since: now}
+		if old, lasts := since[[2]string{status.Key, status.ID}]; lasts {
+			status.Since = old
 		}
+		statuses = append(statuses, status)
 	}
-	for i, p := range problems {
-		for _, old := range before {
-			if old.Key == p.Key && old.ID == p.ID {
-				problems[i].Since = old.Since
-			}
-		}
-	}
-	return problems
+	return statuses
 }
 
-const takenText = "a service of somebody else has this ID: deregister it, or set another instance"
-
-// heldText says why removals wait and what to do.
+// heldText says why removals wait.
 func heldText(pass Pass) string {
-	if len(pass.Plan.Held) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%d of %d services would be removed at once, more than guard.min and guard.percent allow: if that is right, restart once with guard.allow_removals = true",
-		len(pass.Plan.Held), len(pass.Actual.Ours))
+	return fmt.Sprintf("%d of %d services would be removed within %s, more than guard.min and guard.percent allow",
+		len(pass.Plan.Held), len(pass.Actual.Ours), guardWindow)
 }
 
 // living tells whether the loop turns.
@@ -195,8 +225,9 @@ func (b *board) status(now time.Time) Status {
 		Reconcile: b.reconcile,
 		Services:  []ServiceStatus{},
 		Problems:  b.problems,
-		Held:      []string{},
-		HeldWhy:   heldText(b.pass),
+		Waiting:   append([]Waiting{}, b.pass.Waiting...),
+		Catalog:   b.catalog,
+		Token:     b.token,
 		NotReady:  b.notReady(now),
 	}
 	s.Ready = len(s.NotReady) == 0
@@ -206,9 +237,6 @@ func (b *board) status(now time.Time) Status {
 	for _, id := range slices.Sorted(maps.Keys(b.pass.Actual.Ours)) {
 		r := b.pass.Actual.Ours[id]
 		s.Services = append(s.Services, ServiceStatus{ID: string(id), Name: r.Name, Key: r.Key(), Port: r.Port, Tags: r.Tags, Check: r.Status()})
-	}
-	for _, step := range b.pass.Plan.Held {
-		s.Held = append(s.Held, string(step.ID))
 	}
 	return s
 }

@@ -22,7 +22,7 @@ type tree struct {
 	kv     *api.KV
 	prefix string
 	// token tells whether requests carry a token, see answer.trusted.
-	token bool
+	token func() bool
 }
 
 // ask waits until the tree's index passes the given one, or for about as long as
@@ -70,7 +70,7 @@ func (t tree) list(ctx context.Context, options *api.QueryOptions) answer {
 		index:    meta.LastIndex,
 		leader:   meta.KnownLeader,
 		filtered: meta.ResultsFilteredByACLs,
-		trusted:  t.token || meta.DefaultACLPolicy == "allow",
+		trusted:  t.token() || meta.DefaultACLPolicy == "allow",
 	}
 	for _, p := range pairs {
 		a.pairs = append(a.pairs, kvschema.Pair{Key: p.Key, Value: p.Value, CreateIndex: p.CreateIndex, ModifyIndex: p.ModifyIndex})

@@ -133,7 +133,7 @@ func (w *watch) read(ctx context.Context, before *Snapshot, ring bell, index uin
 		return Snapshot{}, fmt.Errorf("wait for the next read: %w", err)
 	}
 	if ring == rang {
-		switch v := judge(before, w.tree.readAt(ctx, index), time.Now()).(type) {
+		switch v := judge(before, w.tree.readAt(ctx, index)).(type) {
 		case known:
 			return v.snapshot, nil
 		case doubtful:
@@ -141,7 +141,7 @@ func (w *watch) read(ctx context.Context, before *Snapshot, ring bell, index uin
 		case unproven: // ask again
 		}
 	}
-	switch v := judge(before, w.tree.readConsistent(ctx), time.Now()).(type) {
+	switch v := judge(before, w.tree.readConsistent(ctx)).(type) {
 	case known:
 		return v.snapshot, nil
 	case doubtful:
@@ -155,7 +155,7 @@ func (w *watch) read(ctx context.Context, before *Snapshot, ring bell, index uin
 
 // tell hands on what is new. An index may move without any value having changed.
 func (w *watch) tell(before *Snapshot, fresh Snapshot) {
-	if before == nil || !slices.EqualFunc(before.Pairs, fresh.Pairs, samePair) || len(before.Withheld) != len(fresh.Withheld) {
+	if before == nil || before.Epoch != fresh.Epoch || !slices.EqualFunc(before.Pairs, fresh.Pairs, samePair) {
 		w.news.put(fresh)
 	}
 }

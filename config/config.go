@@ -76,6 +76,7 @@ type Watch struct {
 // Reconcile paces the writes to the local Consul agent.
 type Reconcile struct {
 	Resync  time.Duration // between two full comparisons, when nothing seems to change
+	Verify  time.Duration // between two looks at the catalog, when nothing seems to change
 	Workers int           // registrations under way at once, 1 to 8
 }
 
@@ -115,7 +116,7 @@ func Default() Config {
 			MinInterval: 100 * time.Millisecond,
 			FullRead:    20 * time.Minute,
 		},
-		Reconcile: Reconcile{Resync: 45 * time.Second, Workers: 2},
+		Reconcile: Reconcile{Resync: 45 * time.Second, Verify: 5 * time.Minute, Workers: 2},
 		Guard:     Guard{Min: 10, Percent: 20},
 		Telemetry: Telemetry{Listen: ":28500"},
 		Log:       Log{Level: "info", Format: "text"},

@@ -26,7 +26,7 @@ consul {
 
   # The ACL token, or the path of a file that holds it; not both. Empty leaves
   # it to CONSUL_HTTP_TOKEN and CONSUL_HTTP_TOKEN_FILE. A file is better: it has
-  # permissions of its own.
+  # permissions of its own and can be replaced while the daemon runs.
   token      = ""
   token_file = ""
 
@@ -101,21 +101,26 @@ reconcile {
   # the rest, for a few milliseconds of work.
   resync = "45s"
 
+  # The time between two comparisons of the servers' catalog with the agent when
+  # nothing seems to have changed, "10s" to "24h". An agent that accepted a
+  # service may still have failed to tell the servers, and only they know.
+  verify = "5m"
+
   # The registrations under way at once, 1 to 8. The agent handles them one
   # after the other, so more than 2 are slower, not faster.
   workers = 2
 }
 
 # How many services may be removed from this node before a human is asked: the
-# larger one of min and percent, at one time. If there are more, all of them wait
-# until allow_removals is set; new and changed services go on meanwhile.
+# larger one of min and percent, within ten minutes. If there are more, all of
+# them wait for "k8s-registrar approve"; new and changed services go on.
 guard {
   # A number of services. 10 lets ordinary days pass on small nodes, where a
   # percentage is less than one service.
   min = 10
 
   # A percentage of the services that are ours, 0 to 100. A fifth is more than
-  # anybody undeploys on purpose at once, and less than an outage.
+  # anybody undeploys on purpose in ten minutes, and less than an outage.
   percent = 20
 
   # true removes whatever the tree no longer holds, without asking. Better for

@@ -84,6 +84,7 @@ func (w *Watch) settings() []Setting {
 func (r *Reconcile) settings() []Setting {
 	return []Setting{
 		{"reconcile.resync", "compare with the agent each `DURATION`", of(&r.Resync, durationIn(time.Second, time.Hour))},
+		{"reconcile.verify", "compare the catalog with the agent each `DURATION`", of(&r.Verify, durationIn(10*time.Second, 24*time.Hour))},
 		{"reconcile.workers", "send `N` registrations at once", of(&r.Workers, wholeIn(1, 8))},
 	}
 }

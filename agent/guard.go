@@ -1,0 +1,105 @@
+package agent
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+// guardWindow is how long a removal counts against the budget.
+const guardWindow = 10 * time.Minute
+
+// guard keeps big removals waiting for a human. What it remembers is lost with the
+// process: all durable state is Consul's.
+type guard struct {
+	budget register.Budget
+	// gone are the times of the removals in the window, oldest first.
+	gone []time.Time
+	// released are the KV keys whose removal is approved, and until when.
+	released map[string]time.Time
+}
+
+// hold takes out of the plan what has to wait.
+func (g *guard) hold(plan register.Plan, desired register.Desired, owned int, now time.Time) register.Plan {
+	g.gone = slices.DeleteFunc(g.gone, func(t time.Time) bool { return now.Sub(t) >= guardWindow })
+	budget := g.budget
+	budget.Spent = len(g.gone)
+	budget.Released = map[string]struct{}{}
+	for key, until := range g.released {
+		if now.Before(until) {
+			budget.Released[key] = struct{}{}
+		} else {
+			delete(g.released, key)
+		}
+	}
+	return budget.Hold(plan, desired, owned)
+}
+
+// note counts what was removed. A move is no removal, and what a human approved does
+// not count either.
+func (g *guard) note(pass Pass, now time.Time) {
+	announced := map[string]bool{}
+	for _, want := range pass.Desired.Want {
+		announced[want.Key()] = true
+	}
+	for _, o := range pass.Report.Outcomes {
+		key := o.Step.Key()
+		_, released := g.released[key]
+		if o.Err == nil && o.Step.Action == register.Remove && !announced[key] && !released {
+			g.gone = append(g.gone, now)
+		}
+	}
+}
+
+// release lets the removal of these keys happen.
+func (g *guard) release(keys []string, until time.Time) {
+	if g.released == nil {
+		g.released = map[string]time.Time{}
+	}
+	for _, key := range keys {
+		g.released[key] = until
+	}
+}
+
+// Waiting is a set of removals that a human has to approve.
+type Waiting struct {
+	// Hash names the set. It is made of the KV keys alone, so it is the same on every
+	// node that would remove the same services.
+	Hash string `json:"hash"`
+	// Why says why they wait.
+	Why string `json:"why"`
+	// Keys are the KV keys whose services would go, sorted.
+	Keys []string `json:"keys"`
+	// Withheld tells that they wait because the servers went back in time, and not
+	// because they are many.
+	Withheld bool `json:"withheld"`
+}
+
+func newWaiting(why string, keys []string) Waiting {
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	sum := sha256.Sum256([]byte(strings.Join(keys, "\n")))
+	return Waiting{Hash: hex.EncodeToString(sum[:6]), Why: why, Keys: keys}
+}
+
+// waiting lists what waits in a pass.
+func waiting(pass Pass) []Waiting {
+	var all []Waiting
+	if why := pass.Belief.withheldText(); why != "" {
+		w := newWaiting(why, pass.Belief.withheldKeys())
+		w.Withheld = true
+		all = append(all, w)
+	}
+	if held := pass.Plan.Held; len(held) > 0 {
+		var keys []string
+		for _, step := range held {
+			keys = append(keys, step.Key())
+		}
+		all = append(all, newWaiting(heldText(pass), keys))
+	}
+	return all
+}

@@ -1,0 +1,183 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/hashicorp/go-hclog"
+)
+
+const (
+	// tokenHeader is what Consul reads a token from.
+	tokenHeader = "X-Consul-Token"
+	// tokenPause is how often the token file is looked at. It is read whole: a
+	// change of content within the resolution of file times must not be missed.
+	tokenPause = 5 * time.Second
+	// maxTokenBytes bounds what is read of a token file.
+	maxTokenBytes = 4 << 10
+)
+
+// TokenPlace is what a client has to be given as its token, for [Token.Transport] to
+// put the real one in its place. Without any, the client would take one from the
+// environment and keep it for ever.
+const TokenPlace = "k8s-registrar-token"
+
+// Token is the token that requests carry. It can be replaced while requests are
+// under way: each takes the one that is in force when it starts.
+type Token struct {
+	secret atomic.Pointer[string]
+	// path is the file that it comes from; empty if it never changes.
+	path string
+}
+
+// NewToken returns a token that never changes; an empty one makes us anonymous.
+func NewToken(secret string) *Token {
+	t := &Token{}
+	t.secret.Store(&secret)
+	return t
+}
+
+// NewTokenFile returns the token in a file. An empty file is an error: it would
+// silently make us anonymous.
+func NewTokenFile(path string) (*Token, error) {
+	secret, err := readToken(path)
+	if err != nil {
+		return nil, err
+	}
+	t := NewToken(secret)
+	t.path = path
+	return t, nil
+}
+
+// set tells whether there is a token at all.
+func (t *Token) set() bool { return *t.secret.Load() != "" }
+
+// Transport returns a transport that puts the token into each request.
+func (t *Token) Transport(base http.RoundTripper) http.RoundTripper {
+	return tokenTransport{base: base, token: t}
+}
+
+type tokenTransport struct {
+	base  http.RoundTripper
+	token *Token
+}
+
+// RoundTrip leaves alone a request that brings a token of its own, which is how a
+// new one is tried.
+func (t tokenTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Header.Get(tokenHeader) == TokenPlace {
+		request = request.Clone(request.Context())
+		request.Header.Del(tokenHeader)
+		if secret := *t.token.secret.Load(); secret != "" {
+			request.Header.Set(tokenHeader, secret)
+		}
+	}
+	return t.base.RoundTrip(request)
+}
+
+func readToken(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read token file: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	text, err := io.ReadAll(io.LimitReader(file, maxTokenBytes+1))
+	if err != nil {
+		return "", fmt.Errorf("read token file: %w", err)
+	}
+	secret := strings.TrimSpace(string(text))
+	switch {
+	case len(text) > maxTokenBytes:
+		return "", fmt.Errorf("read token file: %s has more than %d bytes", path, maxTokenBytes)
+	case secret == "":
+		return "", fmt.Errorf("read token file: %s is empty", path)
+	case strings.ContainsFunc(secret, func(r rune) bool { return r < '!' || r > '~' }):
+		return "", fmt.Errorf("read token file: %s holds more than a token", path)
+	}
+	return secret, nil
+}
+
+// rotation follows the token file. A new token is used once Consul accepts it; one
+// that it does not leaves the old one in force.
+type rotation struct {
+	token *Token
+	acl   *api.Client
+	tree  tree
+	hints <-chan struct{} // look now
+	used  news[struct{}]  // a new token is in force
+	show  func(error)
+	voice *voice
+	log   hclog.Logger
+}
+
+func (r *rotation) run(ctx context.Context) error {
+	if r.token.path == "" {
+		return nil
+	}
+	ticker := time.NewTicker(tokenPause)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		case <-r.hints:
+		}
+		changed, err := r.look(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		r.show(err)
+		if err != nil {
+			r.voice.failed(err)
+			continue
+		}
+		r.voice.recovered()
+		if changed {
+			r.log.Info("the token file holds a new token: it is used from now on, and every service is registered again with it")
+			r.used.put(struct{}{})
+		}
+	}
+}
+
+// look reads the file, tries a token that is new, and puts it in force.
+func (r *rotation) look(ctx context.Context) (changed bool, err error) {
+	secret, err := readToken(r.token.path)
+	if err != nil {
+		return false, err
+	}
+	if secret == *r.token.secret.Load() {
+		return false, nil
+	}
+	if err := r.try(ctx, secret); err != nil {
+		return false, fmt.Errorf("use new token: %w; the old one stays in force", err)
+	}
+	r.token.secret.Store(&secret)
+	return true, nil
+}
+
+// try asks Consul whether it knows the token and whether it may read the tree.
+func (r *rotation) try(ctx context.Context, secret string) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	options := (&api.QueryOptions{Token: secret}).WithContext(ctx)
+	if _, _, err := r.acl.ACL().TokenReadSelf(options); err != nil && statusCode(err) != http.StatusUnauthorized {
+		return fmt.Errorf("ask Consul for it: %w", err) // 401: ACLs are off
+	}
+	_, _, err := r.tree.kv.Get(r.tree.prefix, options)
+	if statusCode(err) == http.StatusForbidden {
+		return errors.New("it may not read the tree")
+	}
+	if err != nil {
+		return fmt.Errorf("try to read the tree with it: %w", err)
+	}
+	return nil
+}

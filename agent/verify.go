@@ -1,0 +1,106 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+const (
+	// verifyPause is the least time between two looks at the catalog.
+	verifyPause = 10 * time.Second
+	// patienceWithSync is how long a difference may last: Consul's agent sends a
+	// change at once, or it has not been able to.
+	patienceWithSync = 10 * time.Second
+	// resendPause is the least time between two repairs of one service. Consul's
+	// agents compare themselves with the servers every minute or two.
+	resendPause = time.Minute
+	// manyResends is how many repairs without success make it somebody's problem.
+	manyResends = 3
+)
+
+// verifier compares what the servers hold for this node with what they should. The
+// local agent's 200 does not tell.
+type verifier struct {
+	local *register.Local
+	every time.Duration // how often to look though nothing rang
+	token func() bool   // whether requests carry a token
+
+	wrote     bool      // something was changed since the last look
+	looked    time.Time // when the catalog was last asked for
+	verified  time.Time // when it was last answered in full
+	diverging map[register.ID]*divergence
+	err       error
+}
+
+type divergence struct {
+	what    string
+	since   time.Time
+	resent  time.Time
+	resends int
+}
+
+// due tells whether to look: when the catalog has changed, when we have changed
+// something, or when neither was so for long.
+func (v *verifier) due(rang bool, now time.Time) bool {
+	age := now.Sub(v.looked)
+	return age >= v.every || age >= verifyPause && (rang || v.busy())
+}
+
+// busy tells whether there is something to look at soon.
+func (v *verifier) busy() bool { return v.wrote || len(v.diverging) > 0 }
+
+// look compares, and returns which services to send again and why.
+func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[register.ID]string {
+	v.looked, v.wrote = now, false
+	var catalog register.Actual
+	catalog, v.err = v.local.Cataloged(ctx, pass.Node.Name, v.token())
+	if v.err != nil {
+		return nil // not known is not different
+	}
+	v.verified = now
+	before := v.diverging
+	v.diverging = map[register.ID]*divergence{}
+	resend := map[register.ID]string{}
+	for _, found := range register.Diverge(pass.Desired, pass.Actual, catalog) {
+		d := before[found.ID]
+		if d == nil {
+			d = &divergence{since: now}
+		}
+		d.what = found.What
+		v.diverging[found.ID] = d
+		if now.Sub(d.since) >= patienceWithSync && now.Sub(d.resent) >= resendPause {
+			d.resent = now
+			d.resends++
+			resend[found.ID] = found.What
+		}
+	}
+	return resend
+}
+
+// name says what a divergence is: young ones may pass by themselves.
+func (d *divergence) name() string {
+	switch {
+	case d.resends == 0:
+		return "not synced yet: " + d.what
+	case d.resends < manyResends:
+		return fmt.Sprintf("sent again %d times: %s", d.resends, d.what)
+	default:
+		return fmt.Sprintf("blocked: %s, though it was sent again %d times: look for \"blocked by ACLs\", \"rate limit\" or \"reserved by node\" in the log of the Consul agent", d.what, d.resends)
+	}
+}
+
+// status is what is shown.
+func (v *verifier) status() CatalogStatus {
+	s := CatalogStatus{Verified: v.verified, Diverging: len(v.diverging)}
+	if v.err != nil {
+		s.Error = v.err.Error()
+	}
+	return s
+}
+
+// nonce is different each time.
+func nonce(now time.Time) string { return strconv.FormatInt(now.UnixNano(), 36) }
