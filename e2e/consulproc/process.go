@@ -1,0 +1,163 @@
+package consulproc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// A Process is one Consul agent, server or client, with its address and its data. It can
+// run many times. Its methods may be called from several goroutines.
+type Process struct {
+	name, binary string
+	address      string
+	claim        io.Closer // holds address
+	dir          string
+	management   string // "" without ACLs
+	transport    *http.Transport
+
+	mu      sync.Mutex // guards the following
+	config  map[string]any
+	child   *child // the latest run; nil before the first
+	stopped bool
+}
+
+var errStopped = errors.New("its files are removed")
+
+// newProcess makes a process that does not run yet. Its config lacks only what depends on
+// its address and its directory.
+func newProcess(binary, name, management string, config map[string]any) (*Process, error) {
+	address, claim, err := claimAddress()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "consulproc-"+name+"-")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make directory: %w", err), claim.Close())
+	}
+	p := &Process{
+		name: name, binary: binary, address: address, claim: claim, dir: dir, management: management,
+		transport: newTransport(),
+	}
+	p.config = merge(map[string]any{
+		"node_name": name,
+		"data_dir":  p.dataDir(),
+		"bind_addr": address, "advertise_addr": address, "client_addr": address,
+	}, config)
+	return p, nil
+}
+
+// Name returns the name of the process's node.
+func (p *Process) Name() string { return p.name }
+
+// Address returns the loopback address that only this process uses.
+func (p *Process) Address() string { return p.address }
+
+// HTTPAddr returns host:port of the HTTP API.
+func (p *Process) HTTPAddr() string { return join(p.address, httpPort) }
+
+// PID returns the process ID, or 0 when the process does not run.
+func (p *Process) PID() int {
+	if c := p.current(); c.running() {
+		return c.process.Pid
+	}
+	return 0
+}
+
+// Launch runs the process and returns at once; see [Process.WaitReady].
+func (p *Process) Launch() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return fmt.Errorf("start %s: %w", p.name, errStopped)
+	}
+	if p.child.running() {
+		return fmt.Errorf("start %s: it runs already", p.name)
+	}
+	if err := p.launchLocked(); err != nil {
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	return nil
+}
+
+// launchLocked writes what the process needs and runs it.
+func (p *Process) launchLocked() error {
+	if err := os.MkdirAll(p.dataDir(), 0o700); err != nil {
+		return err
+	}
+	file := filepath.Join(p.dir, "consul.json")
+	if err := writeConfig(file, p.config); err != nil {
+		return err
+	}
+	child, err := spawn(p.dir, p.logFile(), p.binary, "agent", "-config-file="+file)
+	if err != nil {
+		return err
+	}
+	p.child = child
+	return nil
+}
+
+// Restart kills the process if it runs, runs it again with the same ports and data, and
+// waits until it is ready.
+func (p *Process) Restart(ctx context.Context) error {
+	if err := p.Kill(); err != nil {
+		return err
+	}
+	if err := p.Launch(); err != nil {
+		return err
+	}
+	return p.WaitReady(ctx)
+}
+
+// Configure merges config into the configuration; it holds from the next start on.
+func (p *Process) Configure(config map[string]any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.config = merge(p.config, config)
+}
+
+// Wipe removes the data of a process that does not run. The node keeps its ID unless
+// [Node].RandomID was asked for.
+func (p *Process) Wipe() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.child.running() {
+		return fmt.Errorf("wipe %s: it runs", p.name)
+	}
+	if err := os.RemoveAll(p.dataDir()); err != nil {
+		return fmt.Errorf("wipe %s: %w", p.name, err)
+	}
+	return nil
+}
+
+// Stop ends the process for good and removes its files. Stopping again does nothing.
+func (p *Process) Stop() error {
+	p.mu.Lock()
+	if p.stopped {
+		p.mu.Unlock()
+		return nil
+	}
+	p.stopped = true // from here on nobody starts it
+	p.mu.Unlock()
+
+	err := errors.Join(p.Kill(), os.RemoveAll(p.dir), p.claim.Close())
+	if err != nil {
+		return fmt.Errorf("stop %s: %w", p.name, err)
+	}
+	return nil
+}
+
+// dataDir returns where Consul keeps what must outlive a restart.
+func (p *Process) dataDir() string { return filepath.Join(p.dir, "data") }
+
+// current returns the latest run.
+func (p *Process) current() *child {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.child
+}
