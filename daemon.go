@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ func daemon(c *cli.Context) error {
 	if err != nil {
 		return codedError{exitConfig, err}
 	}
-	log.Info("starting", "version", version.Version, "instance", cfg.Instance, "key_path", cfg.KeyPath)
+	log.Info("starting", "version", cmp.Or(version.Version, "unknown"), "instance", cfg.Instance, "key_path", cfg.KeyPath)
 	a := agent.New(cfg, consul, log, newRegistry())
 	stop := onHangup(c.Context, func() {
 		log.Info("HUP: looking at the token file; the configuration is read at the start only")

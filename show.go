@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 
 	"golang.org/x/term"
 
@@ -52,8 +53,17 @@ func writePlan(w io.Writer, pass agent.Pass) error {
 	if n := len(pass.Problems); n > 0 {
 		fmt.Fprintf(&b, "%s cannot be announced as it is.\n", plural(n, "key"))
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, strings.Map(harmless, b.String()))
 	return err
+}
+
+// harmless replaces what would drive a terminal: keys, and what somebody else has
+// registered, may hold anything.
+func harmless(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' {
+		return unicode.ReplacementChar
+	}
+	return r
 }
 
 func writeStep(b *strings.Builder, step register.Step) {

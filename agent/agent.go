@@ -161,5 +161,6 @@ func (a *Agent) loop(snapshots news[Snapshot], rings, tokens news[struct{}]) *lo
 		log:        log,
 		voice:      newVoice(log, "comparing with the local agent"),
 		teller:     teller{log: log},
+		waits:      newRetry(),
 	}
 }

@@ -31,6 +31,10 @@ type loop struct {
 	log        hclog.Logger
 	voice      *voice
 	teller     teller
+	waits      retry
+
+	// wake and look are the timers; nil does not ring.
+	wake, look <-chan time.Time
 
 	belief *Belief // nil until something is known: nothing is planned
 	// claimed holds our claim on the instance, from the first contact on.
@@ -58,58 +62,60 @@ const (
 
 func (l *loop) run(ctx context.Context) error {
 	defer l.release()
-	var wake, look <-chan time.Time
-	waits := newRetry()
 	for {
-		l.board.beat()
-		var why call
-		select {
-		case <-ctx.Done():
-			return nil
-		case fresh := <-l.snapshots:
-			l.learn(fresh)
-			why = callNews
-		case <-l.drift:
-			why = callDrift
-		case <-wake:
-			why = callTimer
-		case <-look:
-			why = callApproval
-		case <-l.tokens:
-			l.rekey = true
-			why = callToken
-		}
-		if l.belief == nil {
-			continue
-		}
-		if why == callApproval && !l.approved(ctx) {
-			look = time.After(approvalPause)
-			continue
-		}
-		pass, err := l.pass(ctx, why)
+		why := l.await(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, errClaimed) {
+		if l.belief == nil || why == callApproval && !l.approved(ctx) {
+			continue
+		}
+		pass, err := l.pass(ctx, why)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, errClaimed):
 			return err
 		}
 		l.show(pass, err)
-		look = nil
+		l.wake = time.After(l.wait(err))
+		l.look = nil
 		if len(pass.Waiting) > 0 {
-			look = time.After(approvalPause)
+			l.look = time.After(approvalPause)
 		}
-		wake = time.After(l.wait(&waits, err))
+	}
+}
+
+// await returns what woke the loop, having taken over what it brought.
+func (l *loop) await(ctx context.Context) call {
+	l.board.beat()
+	select {
+	case <-ctx.Done():
+		return callTimer
+	case fresh := <-l.snapshots:
+		l.learn(fresh)
+		return callNews
+	case <-l.drift:
+		return callDrift
+	case <-l.wake:
+		return callTimer
+	case <-l.look:
+		l.look = time.After(approvalPause)
+		return callApproval
+	case <-l.tokens:
+		l.rekey = true
+		return callToken
 	}
 }
 
 // wait says when to compare again though nothing rang.
-func (l *loop) wait(waits *retry, err error) time.Duration {
+func (l *loop) wait(err error) time.Duration {
 	if err != nil {
-		wait := waits.after(err)
+		wait := l.waits.after(err)
 		l.voice.failed(err, "retry", wait)
 		return wait
 	}
-	waits.reset()
+	l.waits.reset()
 	l.voice.recovered()
 	wait := l.resync*3/4 + rand.N(l.resync/2) // spread over the fleet
 	if l.verifier.busy() || !l.unproven.IsZero() {
@@ -130,16 +136,16 @@ func (l *loop) learn(fresh Snapshot) {
 
 // approved looks whether a human has approved what waits, and lets it go if so.
 func (l *loop) approved(ctx context.Context) bool {
-	var any bool
+	var found int
 	for _, w := range l.board.waiting() {
-		approval, found, err := l.approvals.find(ctx, w.Hash, l.reconciler.node.Name, time.Now())
+		approval, ok, err := l.approvals.find(ctx, w.Hash, l.reconciler.node.Name, time.Now())
 		if err != nil {
 			l.log.Debug("looking for an approval failed", "hash", w.Hash, "error", err)
 		}
-		if !found {
+		if !ok {
 			continue
 		}
-		any = true
+		found++
 		l.log.Info("removals are approved", "hash", w.Hash, "by", approval.By, "reason", approval.Reason, "expires", approval.Expires, "keys", len(w.Keys))
 		l.metrics.approvals.Inc()
 		l.reconciler.guard.release(w.Keys, approval.Expires)
@@ -148,7 +154,7 @@ func (l *loop) approved(ctx context.Context) bool {
 			l.belief = &trusted
 		}
 	}
-	return any
+	return found > 0
 }
 
 // pass compares and applies once. Its error is what makes it worth trying again

@@ -283,20 +283,18 @@ func TestARefusedServiceHarmsOnlyItself(t *testing.T) {
 func TestBigRemovalsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
-		fill(c, 30)
+		fillTwo(c)
 		r := start(t, c)
 		r.after(5 * time.Second)
-		for i := range 11 {
-			c.DeleteKV(fmt.Sprintf("kubernetes/deployments/shop/s%03d", i))
-		}
+		removeGone(c)
 		c.SetKV(service("shop", "new", 32000, ""))
-		c.SetKV(service("shop", "s029", 32001, ""))
-		r.after(time.Hour)
+		c.SetKV(service("shop", "s000", 32001, ""))
+		r.after(30 * time.Minute)
 		s := r.status()
-		if len(s.Services) != 31 || len(s.Waiting) != 1 || len(s.Waiting[0].Keys) != 11 {
+		if len(s.Services) != 41 || len(s.Waiting) != 1 || len(s.Waiting[0].Keys) != 20 {
 			t.Errorf("%d services, waiting %v", len(s.Services), s.Waiting)
 		}
-		if port := c.Services()["k8s-registrar-default.shop.s029.http"].Port; port != 32001 {
+		if port := c.Services()["k8s-registrar-default.shop.s000.http"].Port; port != 32001 {
 			t.Errorf("an update waited with the removals: port %d", port)
 		}
 		r.ready(true)
@@ -304,7 +302,7 @@ func TestBigRemovalsWait(t *testing.T) {
 
 		r = start(t, c, func(cfg *config.Config) { cfg.Guard.AllowRemovals = true })
 		r.after(5 * time.Second)
-		if s := r.status(); len(s.Services) != 20 || len(s.Waiting) != 0 {
+		if s := r.status(); len(s.Services) != 21 || len(s.Waiting) != 0 {
 			t.Errorf("%d services, waiting %v after removals were allowed", len(s.Services), s.Waiting)
 		}
 	})
@@ -328,7 +326,7 @@ func TestItNeverGivesUp(t *testing.T) {
 		c := consultest.New()
 		c.Down()
 		r := start(t, c)
-		r.after(6 * time.Hour)
+		r.after(time.Hour)
 		r.ready(false)
 		if n := r.log.count("[WARN]"); n != 1 {
 			t.Errorf("%d warnings about one absence:\n%.2000s", n, r.log)
