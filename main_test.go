@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http/httptest"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,11 +35,12 @@ func TestScripts(t *testing.T) {
 			"kv":       kv,
 			"consul":   consul,
 			"exitcode": exitcode,
+			"capture":  capture,
 		},
 	})
 }
 
-// kv changes the tree: "kv put KEY FILE" or "kv rm KEY".
+// kv changes the tree: "kv put KEY FILE", "kv rm KEY" or "kv has KEY TEXT".
 func kv(ts *testscript.TestScript, _ bool, args []string) {
 	c := ts.Value("consul").(*consultest.Consul)
 	switch {
@@ -46,8 +48,14 @@ func kv(ts *testscript.TestScript, _ bool, args []string) {
 		c.SetKV(args[1], ts.ReadFile(args[2]))
 	case len(args) == 2 && args[0] == "rm":
 		c.DeleteKV(args[1])
+	case len(args) == 3 && args[0] == "has":
+		pair, _, err := c.Operator().KV().Get(args[1], nil)
+		ts.Check(err)
+		if pair == nil || !strings.Contains(string(pair.Value), args[2]) {
+			ts.Fatalf("%s does not hold %s", args[1], args[2])
+		}
 	default:
-		ts.Fatalf("usage: kv put KEY FILE | kv rm KEY")
+		ts.Fatalf("usage: kv put KEY FILE | kv rm KEY | kv has KEY TEXT")
 	}
 }
 
@@ -64,6 +72,16 @@ func consul(ts *testscript.TestScript, _ bool, args []string) {
 	default:
 		ts.Fatalf("usage: consul down|noleader|deny")
 	}
+}
+
+// capture puts what a group of a regular expression finds in the last output into a
+// variable: "capture VARIABLE EXPRESSION".
+func capture(ts *testscript.TestScript, _ bool, args []string) {
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) != 2 {
+		ts.Fatalf("%s is not in the output", args[1])
+	}
+	ts.Setenv(args[0], found[1])
 }
 
 // exitcode runs a command and checks its code: "exitcode N COMMAND ARG...".

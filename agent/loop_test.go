@@ -74,8 +74,11 @@ func newAgent(t *testing.T, way Consul, log io.Writer, change ...func(*config.Co
 	for _, c := range change {
 		c(&cfg)
 	}
-	logger := hclog.New(&hclog.LoggerOptions{Output: log, DisableTime: true, Level: hclog.Info})
-	return New(cfg, way, logger, prometheus.NewPedanticRegistry())
+	return New(cfg, way, newLogger(log), prometheus.NewPedanticRegistry())
+}
+
+func newLogger(w io.Writer) hclog.Logger {
+	return hclog.New(&hclog.LoggerOptions{Output: w, DisableTime: true, Level: hclog.Info})
 }
 
 // after lets time pass and everything settle.
