@@ -618,6 +618,24 @@ func TestAnswersFromNowhere(t *testing.T) {
 	}
 }
 
+// A read that never ends must not end the watch.
+func TestReadThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 2)
+		r := start(t, c)
+		r.after(5 * time.Second)
+		c.Fault(consultest.Times(1, func(r *http.Request) *consultest.Fault {
+			if !r.URL.Query().Has("recurse") {
+				return nil
+			}
+			return &consultest.Fault{Delay: 365 * 24 * time.Hour}
+		}))
+		c.SetKV(service("shop", "s002", 30002, ""))
+		r.after(2*time.Minute).announces("s000:30000", "s001:30001", "s002:30002")
+	})
+}
+
 // An empty prefix rings on every write of the whole datacenter.
 func TestEmptyTreeDoesNotSpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
