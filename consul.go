@@ -41,11 +41,20 @@ func connect(cfg config.Consul) (agent.Consul, error) {
 		return agent.Consul{}, fmt.Errorf("set up the Consul client: %w", err)
 	}
 	settings.HttpClient.Transport = token.Transport(settings.HttpClient.Transport)
+	settings.HttpClient.CheckRedirect = sameHost
 	client, err := api.NewClient(settings)
 	if err != nil {
 		return agent.Consul{}, fmt.Errorf("set up the Consul client: %w", err)
 	}
 	return agent.Consul{Client: client, Token: token}, nil
+}
+
+// sameHost lets Consul correct a path, and keeps the token from going anywhere else.
+func sameHost(request *http.Request, via []*http.Request) error {
+	if len(via) >= 3 || request.URL.Host != via[0].URL.Host {
+		return fmt.Errorf("redirected to %s: the Consul agent does not do that", request.URL.Host)
+	}
+	return nil
 }
 
 func override(setting *string, value string) {

@@ -56,7 +56,10 @@ func apply(c *cli.Context) error {
 		return err
 	}
 	progress := newProgress(c.App.ErrWriter, len(pass.Plan.Steps))
-	pass = a.Apply(c.Context, pass, progress)
+	pass, err = a.Apply(c.Context, pass, progress)
+	if err != nil {
+		return err
+	}
 	for _, o := range pass.Report.Outcomes {
 		if o.Err != nil {
 			fmt.Fprintf(c.App.ErrWriter, "k8s-registrar: error: %s: %v\n", o.Step, o.Err) //nolint:errcheck // nothing is left to tell it to

@@ -47,7 +47,7 @@ func New(cfg config.Config, consul Consul, log hclog.Logger, registry *prometheu
 		config:     cfg,
 		client:     consul.Client,
 		token:      consul.Token,
-		reconciler: newReconciler(cfg, local),
+		reconciler: newReconciler(cfg, local, consul.Token),
 		board: &board{
 			instance:    cfg.Instance,
 			maxWatchAge: cfg.Watch.Wait + cfg.Watch.Wait/16 + 2*readTimeout,
@@ -150,7 +150,7 @@ func (a *Agent) loop(snapshots news[Snapshot], rings, tokens news[struct{}]) *lo
 	log := a.log.Named("reconcile")
 	return &loop{
 		reconciler: a.reconciler,
-		approvals:  approvals{kv: a.client.KV(), keyPath: a.config.KeyPath},
+		approvals:  approvals{kv: a.client.KV(), keyPath: a.config.KeyPath, used: map[string]uint64{}},
 		verifier:   verifier{local: a.reconciler.local, every: a.config.Reconcile.Verify, token: a.token.set},
 		snapshots:  snapshots,
 		drift:      rings,
@@ -162,5 +162,6 @@ func (a *Agent) loop(snapshots news[Snapshot], rings, tokens news[struct{}]) *lo
 		voice:      newVoice(log, "comparing with the local agent"),
 		teller:     teller{log: log},
 		waits:      newRetry(),
+		asking:     newVoice(log, "looking for an approval"),
 	}
 }

@@ -32,6 +32,9 @@ type Approval struct {
 	Reason string `json:"reason,omitempty"`
 	// Expires is when it ends, at most [MaxApproval] from now.
 	Expires time.Time `json:"expires"`
+
+	// index is when it was written: one approval is used once.
+	index uint64
 }
 
 // MaxApproval is how long an approval may last. One that lasts longer is refused: it
@@ -55,15 +58,20 @@ func ApprovalKey(keyPath, hash, node string) string {
 type approvals struct {
 	kv      *api.KV
 	keyPath string
+	// used are the indexes of the approvals that were used, by hash.
+	used map[string]uint64
 }
 
 // find returns the approval of a hash for this node, and false if there is none.
 func (a approvals) find(ctx context.Context, hash, node string, now time.Time) (Approval, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	pairs, _, err := a.kv.List(ApprovalKey(a.keyPath, hash, ""), (&api.QueryOptions{}).WithContext(ctx))
+	pairs, meta, err := a.kv.List(ApprovalKey(a.keyPath, hash, ""), (&api.QueryOptions{}).WithContext(ctx))
 	if err != nil {
 		return Approval{}, false, fmt.Errorf("read approvals: %w", err)
+	}
+	if meta.ResultsFilteredByACLs {
+		return Approval{}, false, errors.New("read approvals: ACLs hide them: grant key_prefix list on <key_path>/registrar/approvals/")
 	}
 	var faults []error
 	for _, pair := range pairs {
@@ -71,10 +79,13 @@ func (a approvals) find(ctx context.Context, hash, node string, now time.Time) (
 			continue
 		}
 		approval, err := parseApproval(pair.Value, now)
-		if err == nil {
+		if err == nil && pair.ModifyIndex > a.used[hash] {
+			approval.index = pair.ModifyIndex
 			return approval, true, nil
 		}
-		faults = append(faults, fmt.Errorf("read approval %s: %w", pair.Key, err))
+		if err != nil {
+			faults = append(faults, fmt.Errorf("read approval %s: %w", pair.Key, err))
+		}
 	}
 	return Approval{}, false, errors.Join(faults...)
 }

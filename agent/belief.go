@@ -67,11 +67,8 @@ func (b Belief) withheldKeys() []string {
 	return keys
 }
 
-// withheldText is one sentence for people, or nothing.
-func (b Belief) withheldText() string {
-	if len(b.Withheld) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("the Consul servers went back in time at %s and %d keys are missing since: they stay announced until they are all back, their removal is approved, or %s have passed",
-		b.Since.UTC().Format(time.RFC3339), len(b.Withheld), epochTrust)
+// withheldText says why keys are withheld.
+func withheldText(keys []string) string {
+	return fmt.Sprintf("the Consul servers went back in time and have lost %d keys: their services stay announced until the keys are back, their removal is approved, or %s have passed",
+		len(keys), epochTrust)
 }

@@ -59,10 +59,12 @@ func (d *drift) follow(ctx context.Context, waits retry) error {
 		}
 		waits.reset()
 		d.voice.recovered()
+		// Also when nothing changed: a server that stops lets go of every query at
+		// once, and would be asked again at once.
+		if err := d.pace.Wait(ctx); err != nil {
+			return err
+		}
 		if next != index {
-			if err := d.pace.Wait(ctx); err != nil {
-				return err
-			}
 			d.ring.put(struct{}{})
 		}
 		if next < index {

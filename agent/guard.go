@@ -21,6 +21,29 @@ type guard struct {
 	gone []time.Time
 	// released are the KV keys whose removal is approved, and until when.
 	released map[string]time.Time
+	// lost are the keys that the servers have forgotten, and since when we know.
+	lost map[string]time.Time
+}
+
+// withhold returns those of the lost keys whose services have to stay: not those whose
+// removal is approved, nor those that have been lost for so long that it is believed.
+// The withheld keys are lost as well, and only counted as such.
+func (g *guard) withhold(lost, withheld []string, now time.Time) []string {
+	since := map[string]time.Time{}
+	for _, key := range slices.Concat(lost, withheld) {
+		since[key] = now
+		if first, known := g.lost[key]; known {
+			since[key] = first
+		}
+	}
+	var stay []string
+	for _, key := range lost {
+		if _, released := g.released[key]; !released && now.Sub(since[key]) < epochTrust {
+			stay = append(stay, key)
+		}
+	}
+	g.lost = since
+	return stay
 }
 
 // hold takes out of the plan what has to wait.
@@ -49,7 +72,11 @@ func (g *guard) note(pass Pass, now time.Time) {
 	for _, o := range pass.Report.Outcomes {
 		key := o.Step.Key()
 		_, released := g.released[key]
-		if o.Err == nil && o.Step.Action == register.Remove && !announced[key] && !released {
+		switch {
+		case o.Err != nil || o.Step.Action != register.Remove || announced[key]:
+		case released:
+			delete(g.released, key) // an approval is for one removal of a key
+		default:
 			g.gone = append(g.gone, now)
 		}
 	}
@@ -89,8 +116,8 @@ func newWaiting(why string, keys []string) Waiting {
 // waiting lists what waits in a pass.
 func waiting(pass Pass) []Waiting {
 	var all []Waiting
-	if why := pass.Belief.withheldText(); why != "" {
-		w := newWaiting(why, pass.Belief.withheldKeys())
+	if keys := slices.Concat(pass.Belief.withheldKeys(), pass.Lost); len(keys) > 0 {
+		w := newWaiting(withheldText(keys), keys)
 		w.Withheld = true
 		all = append(all, w)
 	}

@@ -33,6 +33,9 @@ type answer struct {
 	trusted bool
 	// consistent tells that the leader was asked, and asked its followers.
 	consistent bool
+	// abandoned tells that the server had let go of the blocking query before: it
+	// stops, or a snapshot was restored under it.
+	abandoned bool
 	// probe is the answer for the single key at the root, which unlike a list is
 	// refused when it may not be read.
 	probe probe
@@ -81,7 +84,8 @@ var (
 //	first knowledge, not consistent                unproven
 //	empty, not probed or not consistent            unproven; doubtful if the probe fails
 //	index went back, not consistent                unproven
-//	keys are missing though the index did not rise known, of another epoch
+//	keys are missing and the index did not rise,   known, of another epoch
+//	or the server let go of the query before
 //	anything else                                  known
 func judge(before *Snapshot, a answer) verdict {
 	switch {
@@ -102,7 +106,7 @@ func judge(before *Snapshot, a answer) verdict {
 	fresh := Snapshot{Index: a.index, Pairs: a.pairs}
 	if before != nil {
 		fresh.Epoch = before.Epoch
-		if wentBack(*before, fresh) {
+		if wentBack(*before, fresh, a.abandoned) {
 			fresh.Epoch++
 		}
 	}
@@ -130,8 +134,26 @@ func doubts(before *Snapshot, a answer) string {
 // deletion always raises the index, so keys that are missing at an index that did
 // not rise mean restored or lost data. The index also goes back when old tombstones
 // are reaped, but then no key is missing.
-func wentBack(before, fresh Snapshot) bool {
-	return fresh.Index <= before.Index && len(missing(before.Pairs, fresh.Pairs)) > 0
+//
+// A write right after a restore raises the index above what we knew. Then a key that
+// was changed less recently than we knew gives the restore away, and a query that the
+// server let go of makes it likely enough.
+func wentBack(before, fresh Snapshot, abandoned bool) bool {
+	if len(missing(before.Pairs, fresh.Pairs)) == 0 {
+		return false
+	}
+	return abandoned || fresh.Index <= before.Index || anyOlder(before.Pairs, fresh.Pairs)
+}
+
+// anyOlder tells whether a key has gone back to an earlier state. Both are sorted.
+func anyOlder(before, fresh []kvschema.Pair) bool {
+	for _, pair := range before {
+		i, found := slices.BinarySearchFunc(fresh, pair, byKey)
+		if found && fresh[i].ModifyIndex < pair.ModifyIndex {
+			return true
+		}
+	}
+	return false
 }
 
 // missing returns the pairs of before whose keys are not in after. Both are sorted.

@@ -242,7 +242,7 @@ func TestDoorbell(t *testing.T) {
 		{"time is up", 50, 50, 50, false, silent},
 		{"a change", 50, 50, 51, true, rang},
 		{"a change at the last moment", 50, 50, 51, false, rang},
-		{"let go: restore, or a server that stops", 50, 50, 50, true, suspicious},
+		{"let go: restore, or a server that stops", 50, 50, 50, true, abandoned},
 		{"went back after waiting", 50, 50, 40, false, suspicious},
 		{"went back at once", 50, 50, 40, true, suspicious},
 		{"asked without waiting, nothing new", 50, 0, 50, true, silent},

@@ -1,11 +1,13 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -33,7 +35,7 @@ type loop struct {
 	teller     teller
 	waits      retry
 
-	// wake and look are the timers; nil does not ring.
+	// wake and look are the timers; look is nil unless something waits.
 	wake, look <-chan time.Time
 
 	belief *Belief // nil until something is known: nothing is planned
@@ -42,12 +44,16 @@ type loop struct {
 	// gated tells that the last plan was stopped: look for a leader before anything
 	// else, since the agent may be slow to answer until there is one.
 	gated bool
-	// rekey tells that a new token is in force that services are not registered with.
-	rekey bool
-	// unproven is the time of the last registration with a new token whose arrival in
-	// the catalog has not been seen.
-	unproven time.Time
+	// rotating tells that services were seen that are registered with another token
+	// than the one in force.
+	rotating bool
+	// asking is about looking for approvals.
+	asking *voice
 }
+
+// maxSteps is how many steps one pass carries out. What is more follows at once, in
+// passes of its own: a change must not wait for thousands of others.
+const maxSteps = 128
 
 // call is what woke the loop.
 type call int
@@ -62,6 +68,7 @@ const (
 
 func (l *loop) run(ctx context.Context) error {
 	defer l.release()
+	l.wake = time.After(l.resync)
 	for {
 		why := l.await(ctx)
 		if ctx.Err() != nil {
@@ -78,7 +85,7 @@ func (l *loop) run(ctx context.Context) error {
 			return err
 		}
 		l.show(pass, err)
-		l.wake = time.After(l.wait(err))
+		l.wake = time.After(l.wait(pass, err))
 		l.look = nil
 		if len(pass.Waiting) > 0 {
 			l.look = time.After(approvalPause)
@@ -98,28 +105,34 @@ func (l *loop) await(ctx context.Context) call {
 	case <-l.drift:
 		return callDrift
 	case <-l.wake:
+		l.wake = time.After(l.resync) // the loop turns also while nothing is known
 		return callTimer
 	case <-l.look:
 		l.look = time.After(approvalPause)
 		return callApproval
 	case <-l.tokens:
-		l.rekey = true
 		return callToken
 	}
 }
 
 // wait says when to compare again though nothing rang.
-func (l *loop) wait(err error) time.Duration {
+func (l *loop) wait(pass Pass, err error) time.Duration {
 	if err != nil {
 		wait := l.waits.after(err)
+		if errors.Is(err, errDeferred) {
+			wait = max(time.Second, time.Until(soonest(pass.Deferred)))
+		}
 		l.voice.failed(err, "retry", wait)
 		return wait
 	}
 	l.waits.reset()
 	l.voice.recovered()
 	wait := l.resync*3/4 + rand.N(l.resync/2) // spread over the fleet
-	if l.verifier.busy() || !l.unproven.IsZero() {
-		wait = min(wait, verifyPause)
+	switch {
+	case pass.More:
+		return 0
+	case l.verifier.busy() || l.rotating:
+		return min(wait, verifyPause)
 	}
 	return wait
 }
@@ -140,12 +153,13 @@ func (l *loop) approved(ctx context.Context) bool {
 	for _, w := range l.board.waiting() {
 		approval, ok, err := l.approvals.find(ctx, w.Hash, l.reconciler.node.Name, time.Now())
 		if err != nil {
-			l.log.Debug("looking for an approval failed", "hash", w.Hash, "error", err)
+			l.asking.failed(err, "hash", w.Hash)
 		}
 		if !ok {
 			continue
 		}
 		found++
+		l.approvals.used[w.Hash] = approval.index
 		l.log.Info("removals are approved", "hash", w.Hash, "by", approval.By, "reason", approval.Reason, "expires", approval.Expires, "keys", len(w.Keys))
 		l.metrics.approvals.Inc()
 		l.reconciler.guard.release(w.Keys, approval.Expires)
@@ -173,7 +187,7 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 		l.gated = false
 	}
 	if why != callNews {
-		if err := l.reconciler.learnNode(ctx); err != nil {
+		if err := l.reconciler.learn(ctx); err != nil {
 			return failed, err
 		}
 	}
@@ -184,17 +198,40 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 	if err := l.claim(ctx, pass.Node); err != nil {
 		return pass, err
 	}
-	pass.Plan, pass.Deferred = l.patience.sort(pass.Plan, time.Now())
 	pass = l.resend(ctx, pass, why)
+	pass.Plan, pass.Deferred = l.patience.holdBack(pass.Plan, time.Now())
+	pass.Plan, pass.More = cut(pass.Plan)
 	pass = l.reconciler.apply(ctx, pass, func(o register.Outcome) {
 		l.board.beat()
 		l.metrics.step(o)
 		logStep(l.log, o)
 	})
 	l.patience.note(pass.Report, time.Now())
-	l.verifier.wrote = l.verifier.wrote || len(pass.Report.Outcomes) > 0
+	if pass.Report.Tried() > 0 {
+		l.verifier.stirred = true
+	}
 	l.gated = pass.Report.Stopped != nil
 	return pass, pass.Err()
+}
+
+// cut returns the part of a plan that one pass carries out, and whether there is more
+// to do at once. What changes something that is announced already comes first.
+func cut(plan register.Plan) (register.Plan, bool) {
+	rank := map[register.Action]int{register.Update: 0, register.Add: 1, register.Remove: 2}
+	plan.Steps = slices.SortedStableFunc(slices.Values(plan.Steps), func(a, b register.Step) int {
+		return cmp.Compare(rank[a.Action], rank[b.Action])
+	})
+	var tries int
+	for i, step := range plan.Steps {
+		if step.Wait != "" {
+			continue
+		}
+		if tries++; tries > maxSteps {
+			plan.Steps = plan.Steps[:i]
+			return plan, true
+		}
+	}
+	return plan, false
 }
 
 // claim makes sure, before anything is written, that nobody else keeps our services.
@@ -211,56 +248,57 @@ func (l *loop) release() {
 	}
 }
 
-// resend adds to the plan what has to be sent again though the agent holds it: since
-// the token is another one, or since the servers hold something else.
+// resend adds to the plan what has to be sent again though the agent holds it, since
+// the servers hold something else.
 func (l *loop) resend(ctx context.Context, pass Pass, why call) Pass {
 	now := time.Now()
-	again := map[register.ID]string{}
-	if l.verifier.due(why == callDrift || !l.unproven.IsZero(), now) && pass.Node.Name != "" {
-		again = l.verifier.look(ctx, pass, now)
-		l.metrics.verified(&l.verifier)
+	l.rotating = l.rotating || l.stale(pass)
+	if why == callDrift || l.rotating {
+		l.verifier.stirred = true
 	}
-	l.proveToken(pass, now)
-	if l.rekey {
-		again = map[register.ID]string{}
-		for id := range pass.Actual.Ours {
-			again[id] = "the token is a new one"
-		}
+	if !l.verifier.due(now) {
+		return pass
 	}
+	again := l.verifier.look(ctx, pass, now)
+	l.metrics.verified(&l.verifier)
 	if len(again) > 0 {
 		pass.Plan = pass.Plan.Refresh(pass.Desired, pass.Actual, again, nonce(now))
 	}
+	l.proveToken(pass, now)
 	return pass
 }
 
+// proveToken follows the change from one token to another, and says that the old one
+// may be revoked once everything of ours was seen in the catalog as it is registered
+// with the new one.
+func (l *loop) proveToken(pass Pass, now time.Time) {
+	v := &l.verifier
+	if !l.rotating || l.stale(pass) || v.err != nil || len(v.lasting()) > 0 {
+		return
+	}
+	l.rotating = false
+	l.log.Info("every service is in the catalog with the token in force: the one before may be revoked", "services", len(pass.Actual.Ours))
+	l.board.tokenProven(now)
+	l.metrics.tokenProven.SetToCurrentTime()
+}
+
+// stale tells whether a service is registered with another token than the one in
+// force.
+func (l *loop) stale(pass Pass) bool {
+	for _, have := range pass.Actual.Ours {
+		if have.Meta[register.MetaToken] != l.reconciler.mapping.Token {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *loop) show(pass Pass, err error) {
-	l.noteToken(pass, err)
 	l.board.passed(pass, &l.verifier, err)
 	l.metrics.passed(pass, err)
 	if pass.Compared() {
 		l.teller.tell(pass, &l.verifier)
 	}
-}
-
-// noteToken remembers when everything was registered with a new token.
-func (l *loop) noteToken(pass Pass, err error) {
-	if l.rekey && pass.Compared() && err == nil {
-		l.rekey = false
-		l.unproven = time.Now()
-	}
-}
-
-// proveToken says that the old token may be revoked, once the servers were seen to
-// hold everything as it was registered with the new one.
-func (l *loop) proveToken(pass Pass, now time.Time) {
-	v := &l.verifier
-	if l.unproven.IsZero() || l.rekey || !v.looked.After(l.unproven) || v.err != nil || len(v.diverging) > 0 || len(pass.Plan.Steps) > 0 {
-		return
-	}
-	l.unproven = time.Time{}
-	l.log.Info("every service is in the catalog with the new token: the old one may be revoked", "services", len(pass.Actual.Ours))
-	l.board.tokenProven(now)
-	l.metrics.tokenProven.SetToCurrentTime()
 }
 
 // logStep says what was changed, which is all that is said of a pass that succeeds.
@@ -269,9 +307,13 @@ func logStep(log hclog.Logger, o register.Outcome) {
 	if o.Err != nil {
 		return
 	}
-	fields := []any{"action", string(o.Step.Action), "service", o.Step.Name(), "id", string(o.Step.ID), "took", o.Took.Round(time.Microsecond)}
-	for _, change := range o.Step.Changes {
-		fields = append(fields, "change", fmt.Sprint(change))
+	fields := []any{"action", string(o.Step.Action), "service", o.Step.Name(), "id", string(o.Step.ID), "took", o.Took.Round(time.Microsecond).String()}
+	if len(o.Step.Changes) > 0 {
+		var changes []string
+		for _, change := range o.Step.Changes {
+			changes = append(changes, change.String())
+		}
+		fields = append(fields, "changes", strings.Join(changes, "; "))
 	}
 	log.Info("changed", fields...)
 }

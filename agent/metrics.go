@@ -118,7 +118,7 @@ func (m *metrics) passed(pass Pass, err error) {
 	if !pass.Compared() {
 		return
 	}
-	m.withheld.Set(float64(len(pass.Belief.Withheld)))
+	m.withheld.Set(float64(len(pass.Belief.Withheld) + len(pass.Lost)))
 	m.deferred.Set(float64(len(pass.Deferred)))
 	m.reconcileTime.Observe(pass.Took.Seconds())
 	m.desired.Set(float64(len(pass.Desired.Want)))
@@ -134,7 +134,7 @@ func (m *metrics) passed(pass Pass, err error) {
 }
 
 func (m *metrics) verified(v *verifier) {
-	m.diverging.Set(float64(len(v.diverging)))
+	m.diverging.Set(float64(len(v.lasting())))
 	if v.err == nil {
 		m.verifiedLast.SetToCurrentTime()
 	}

@@ -16,9 +16,15 @@ func (a *Agent) Plan(ctx context.Context) (Pass, error) {
 	return a.reconciler.prepare(ctx, Belief{Snapshot: snapshot})
 }
 
-// Apply carries out what Plan returned, telling done of each step.
-func (a *Agent) Apply(ctx context.Context, pass Pass, done func(register.Outcome)) Pass {
-	return a.reconciler.apply(ctx, pass, done)
+// Apply carries out what Plan returned, telling done of each step. It refuses to while
+// a daemon keeps the same services: that one knows what has to wait.
+func (a *Agent) Apply(ctx context.Context, pass Pass, done func(register.Outcome)) (Pass, error) {
+	held, err := claim(ctx, pass.Node.UID, a.config.Instance)
+	if err != nil {
+		return pass, err
+	}
+	defer held.Close() //nolint:errcheck // nothing is left to do with it
+	return a.reconciler.apply(ctx, pass, done), nil
 }
 
 // know reads the tree once, in the surest way.

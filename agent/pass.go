@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,6 +22,9 @@ type Pass struct {
 	Desired register.Desired
 	// Problems are the keys that cannot be announced as they are, and why.
 	Problems []kvschema.Problem
+	// Lost are keys that the servers have forgotten, see [register.Lost]: what is
+	// registered for them stays.
+	Lost []string
 	// Actual is what the agent held, and after the plan was applied, what it holds.
 	Actual register.Actual
 	// Plan is the difference; its Held steps wait for a human.
@@ -31,10 +35,14 @@ type Pass struct {
 	Report register.Report
 	// Waiting are the sets of removals that a human has to approve.
 	Waiting []Waiting
+	// More tells that the plan was too long for one pass: the rest follows at once.
+	More bool
 	// Start and Took say when, and how long it took.
 	Start time.Time
 	Took  time.Duration
 }
+
+var errDeferred = errors.New("steps wait after failing")
 
 // Compared tells whether the pass got as far as comparing.
 func (p Pass) Compared() bool { return p.Actual.Ours != nil }
@@ -47,7 +55,7 @@ func (p Pass) Err() error {
 	}
 	for _, d := range p.Deferred {
 		if !d.Invalid {
-			return fmt.Errorf("%d steps wait, first %s: %s", len(p.Deferred), d.Step, d.Why)
+			return fmt.Errorf("%w: %d of them, first %s: %s", errDeferred, len(p.Deferred), d.Step, d.Step.Wait)
 		}
 	}
 	return nil
@@ -60,10 +68,11 @@ type reconciler struct {
 	mapping register.Mapping
 	guard   guard
 	config  config.Config
+	token   *Token
 	node    register.Node
 }
 
-func newReconciler(cfg config.Config, local *register.Local) *reconciler {
+func newReconciler(cfg config.Config, local *register.Local, token *Token) *reconciler {
 	owner := register.Owner{Instance: cfg.Instance}
 	return &reconciler{
 		local:   local,
@@ -71,6 +80,7 @@ func newReconciler(cfg config.Config, local *register.Local) *reconciler {
 		mapping: register.Mapping{Owner: owner, Health: health.Settings(cfg.Check)},
 		guard:   guard{budget: register.Budget{Min: cfg.Guard.Min, Percent: cfg.Guard.Percent, Unlimited: cfg.Guard.AllowRemovals}},
 		config:  cfg,
+		token:   token,
 	}
 }
 
@@ -78,7 +88,7 @@ func newReconciler(cfg config.Config, local *register.Local) *reconciler {
 func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	pass := Pass{Belief: belief, Start: time.Now()}
 	if !r.node.Address.IsValid() {
-		if err := r.learnNode(ctx); err != nil {
+		if err := r.learn(ctx); err != nil {
 			return pass, err
 		}
 	}
@@ -88,6 +98,11 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	var err error
 	if pass.Actual, err = r.local.Actual(ctx); err != nil {
 		return pass, err
+	}
+	lost := register.Lost(pass.Desired, pass.Actual, belief.Snapshot.Index)
+	pass.Lost = r.guard.withhold(lost, belief.withheldKeys(), time.Now())
+	for _, key := range pass.Lost {
+		pass.Desired.Keep[key] = struct{}{}
 	}
 	plan := register.Diff(pass.Desired, pass.Actual)
 	pass.Plan = r.guard.hold(plan, pass.Desired, len(pass.Actual.Ours), time.Now())
@@ -105,10 +120,17 @@ func (r *reconciler) apply(ctx context.Context, pass Pass, done func(register.Ou
 	return pass
 }
 
-// learnNode asks for the node's name and address, which may be others after the
-// agent's restart; what was known does until it can be had again. Without agent:read
-// a configured address is enough.
-func (r *reconciler) learnNode(ctx context.Context) error {
+// learn asks who we are: the node's name and address, which may be others after the
+// agent's restart, and the name of the token. What was known of the node does until it
+// can be had again. Without agent:read a configured address is enough.
+func (r *reconciler) learn(ctx context.Context) error {
+	if r.token.set() {
+		name, err := r.local.Token(ctx)
+		if err != nil {
+			return err
+		}
+		r.mapping.Token = name
+	}
 	node, err := r.local.Node(ctx)
 	switch {
 	case err == nil:

@@ -21,11 +21,11 @@ const (
 	refusedStepGap = 30 * time.Second
 )
 
-// Deferred is a step that is not tried now.
+// Deferred is a step that is not tried now; the step's Wait says why.
 type Deferred struct {
 	Step register.Step
-	// Why says what happened to it before.
-	Why string
+	// Until is when it may be tried again.
+	Until time.Time
 	// Invalid tells that Consul refused it for what is in it: there is no use in
 	// hoping, and no harm to others.
 	Invalid bool
@@ -50,25 +50,29 @@ type history struct {
 
 func aim(s register.Step) string { return s.Want.Meta[register.MetaFingerprint] }
 
-// sort splits a plan into what to try and what to defer.
-func (p *patience) sort(plan register.Plan, now time.Time) (register.Plan, []Deferred) {
+// holdBack marks the steps of a plan that are not to be tried now. They stay in the
+// plan, since removals may have to follow them.
+func (p *patience) holdBack(plan register.Plan, now time.Time) (register.Plan, []Deferred) {
 	p.forget(now)
 	var deferred []Deferred
-	steps := make([]register.Step, 0, len(plan.Steps))
-	for _, step := range plan.Steps {
+	plan.Steps = slices.Clone(plan.Steps)
+	for i, step := range plan.Steps {
 		h := p.steps[step.ID]
 		switch {
-		case h == nil || h.aim != aim(step):
+		case h == nil:
+		case h.aim != aim(step):
 			delete(p.steps, step.ID)
-			steps = append(steps, step)
 		case now.Before(h.next):
-			deferred = append(deferred, Deferred{Step: step, Why: h.why, Invalid: h.invalid})
-		default:
-			steps = append(steps, step)
+			plan.Steps[i].Wait = h.why
+			deferred = append(deferred, Deferred{Step: plan.Steps[i], Until: h.next, Invalid: h.invalid})
 		}
 	}
-	plan.Steps = steps
 	return plan, deferred
+}
+
+// soonest returns when the first of the steps may be tried again.
+func soonest(deferred []Deferred) time.Time {
+	return slices.MinFunc(deferred, func(a, b Deferred) int { return a.Until.Compare(b.Until) }).Until
 }
 
 // note remembers how the steps of a plan went.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -31,6 +32,12 @@ func (f failure) String() string {
 }
 
 func classify(err error) failure {
+	switch {
+	case errors.Is(err, errFiltered), errors.Is(err, errForbidden):
+		return denied
+	case errors.Is(err, errNotKV), errors.Is(err, errNoLeader), errors.Is(err, errDeferred):
+		return failed
+	}
 	switch statusCode(err) {
 	case 0:
 		return unreachable
@@ -68,7 +75,7 @@ func (r retry) after(err error) time.Duration {
 	next := r.waits.NextBackOff()
 	switch classify(err) {
 	case unreachable:
-		return min(next, time.Second)
+		return min(next, time.Second/2+rand.N(time.Second/2))
 	case overloaded:
 		return max(next, 5*time.Second)
 	case denied:

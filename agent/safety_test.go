@@ -406,7 +406,7 @@ func TestTokenRotation(t *testing.T) {
 			t.Errorf("registrations by token: %v, want 3 with the new one", puts)
 		}
 		s := r.status()
-		if s.Token.Error != "" || s.Token.OldRevocable.IsZero() || r.log.count("the old one may be revoked") != 1 {
+		if s.Token.Error != "" || s.Token.OldRevocable.IsZero() || r.log.count("the one before may be revoked") != 1 {
 			t.Errorf("token = %+v\n%s", s.Token, r.log)
 		}
 		c.Revoke("old")
@@ -510,16 +510,16 @@ func TestPatienceForgets(t *testing.T) {
 	step := register.Step{Action: register.Add, ID: "x", Want: register.Registration{ID: "x", Meta: map[string]string{register.MetaFingerprint: "1"}}}
 	plan := register.Plan{Steps: []register.Step{step}}
 	p.note(register.Report{Outcomes: []register.Outcome{{Step: step, Err: errors.New("EOF")}}}, noon)
-	if _, deferred := p.sort(plan, noon); len(deferred) != 1 {
+	if held, deferred := p.holdBack(plan, noon); len(deferred) != 1 || held.Steps[0].Wait == "" {
 		t.Error("a step that just failed is not deferred")
 	}
 	other := step
 	other.Want.Meta = map[string]string{register.MetaFingerprint: "2"}
-	if _, deferred := p.sort(register.Plan{Steps: []register.Step{other}}, noon); len(deferred) != 0 {
+	if _, deferred := p.holdBack(register.Plan{Steps: []register.Step{other}}, noon); len(deferred) != 0 {
 		t.Error("a step with another aim is deferred")
 	}
 	p.note(register.Report{Outcomes: []register.Outcome{{Step: step, Err: errors.New("EOF")}}}, noon)
-	p.sort(register.Plan{}, noon.Add(time.Hour))
+	p.holdBack(register.Plan{}, noon.Add(time.Hour))
 	if len(p.steps) != 0 {
 		t.Errorf("%d steps are remembered after an hour", len(p.steps))
 	}

@@ -202,7 +202,7 @@ func problemStatuses(current []problem, before []ProblemStatus, now time.Time) [
 
 // heldText says why removals wait.
 func heldText(pass Pass) string {
-	return fmt.Sprintf("%d of %d services would be removed within %s, more than guard.min and guard.percent allow",
+	return fmt.Sprintf("%d of %d services would be removed: guard.min and guard.percent do not allow that many within %s",
 		len(pass.Plan.Held), len(pass.Actual.Ours), guardWindow)
 }
 

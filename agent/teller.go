@@ -30,14 +30,14 @@ func problems(pass Pass, v *verifier) []problem {
 		all = append(all, problem{id: id, text: takenText})
 	}
 	for _, d := range pass.Deferred {
-		all = append(all, problem{key: d.Step.Key(), id: d.Step.ID, text: d.Why})
+		all = append(all, problem{key: d.Step.Key(), id: d.Step.ID, text: d.Step.Wait})
 	}
 	for _, o := range pass.Report.Outcomes {
 		if o.Err != nil && !errors.Is(o.Err, register.ErrPostponed) {
 			all = append(all, problem{key: o.Step.Key(), id: o.Step.ID, text: o.Err.Error()})
 		}
 	}
-	for id, d := range v.diverging {
+	for id, d := range v.lasting() {
 		all = append(all, problem{id: id, text: d.name()})
 	}
 	slices.SortFunc(all, func(a, b problem) int {

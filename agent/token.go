@@ -142,7 +142,7 @@ func (r *rotation) run(ctx context.Context) error {
 		}
 		r.voice.recovered()
 		if changed {
-			r.log.Info("the token file holds a new token: it is used from now on, and every service is registered again with it")
+			r.log.Info("the token file holds a new token: every service is registered again with it")
 			r.used.put(struct{}{})
 		}
 	}
@@ -172,11 +172,11 @@ func (r *rotation) try(ctx context.Context, secret string) error {
 	if _, _, err := r.acl.ACL().TokenReadSelf(options); err != nil && statusCode(err) != http.StatusUnauthorized {
 		return fmt.Errorf("ask Consul for it: %w", err) // 401: ACLs are off
 	}
-	_, _, err := r.tree.kv.Get(r.tree.prefix, options)
-	if statusCode(err) == http.StatusForbidden {
-		return errors.New("it may not read the tree")
-	}
-	if err != nil {
+	_, meta, err := r.tree.kv.Keys(r.tree.prefix, "", options)
+	switch {
+	case statusCode(err) == http.StatusForbidden, err == nil && meta.ResultsFilteredByACLs:
+		return errors.New("it may not read the whole tree")
+	case err != nil:
 		return fmt.Errorf("try to read the tree with it: %w", err)
 	}
 	return nil

@@ -54,7 +54,7 @@ func (t tree) readConsistent(ctx context.Context) answer {
 	a := t.list(ctx, &api.QueryOptions{RequireConsistent: true})
 	a.consistent = true
 	if a.err == nil {
-		a.probe, a.err = t.mayRead(ctx)
+		a.probe, a.err = t.mayRead(ctx, t.prefix)
 	}
 	return a
 }
@@ -79,19 +79,19 @@ func (t tree) list(ctx context.Context, options *api.QueryOptions) answer {
 	return a
 }
 
-// mayRead reads the single key at the root of the tree. Whether it exists does not
-// matter: without permission the answer is 403, where a list is just empty.
-func (t tree) mayRead(ctx context.Context) (probe, error) {
+// mayRead reads a single key. Whether it exists does not matter: without permission
+// the answer is 403, where a list is just empty.
+func (t tree) mayRead(ctx context.Context, key string) (probe, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	_, _, err := t.kv.Get(t.prefix, (&api.QueryOptions{}).WithContext(ctx))
+	_, _, err := t.kv.Get(key, (&api.QueryOptions{}).WithContext(ctx))
 	switch {
 	case err == nil:
 		return readable, nil
 	case statusCode(err) == http.StatusForbidden:
 		return forbidden, nil
 	default:
-		return notProbed, fmt.Errorf("probe %s: %w", t.prefix, err)
+		return notProbed, fmt.Errorf("probe %s: %w", key, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -29,7 +30,7 @@ type verifier struct {
 	every time.Duration // how often to look though nothing rang
 	token func() bool   // whether requests carry a token
 
-	wrote     bool      // something was changed since the last look
+	stirred   bool      // something was changed, by us or not, since the last look
 	looked    time.Time // when the catalog was last asked for
 	verified  time.Time // when it was last answered in full
 	diverging map[register.ID]*divergence
@@ -39,46 +40,87 @@ type verifier struct {
 type divergence struct {
 	what    string
 	since   time.Time
+	over    time.Time // when it was seen to have ended; zero while it lasts
 	resent  time.Time
 	resends int
 }
 
-// due tells whether to look: when the catalog has changed, when we have changed
-// something, or when neither was so for long.
-func (v *verifier) due(rang bool, now time.Time) bool {
+var errNoName = errors.New("the catalog cannot be verified: the name of this node is not known: grant agent read")
+
+// due tells whether to look: soon when something has changed, and else now and then.
+func (v *verifier) due(now time.Time) bool {
 	age := now.Sub(v.looked)
-	return age >= v.every || age >= verifyPause && (rang || v.busy())
+	return age >= v.every || age >= verifyPause && v.busy()
 }
 
 // busy tells whether there is something to look at soon.
-func (v *verifier) busy() bool { return v.wrote || len(v.diverging) > 0 }
+func (v *verifier) busy() bool { return v.stirred || len(v.lasting()) > 0 }
 
 // look compares, and returns which services to send again and why.
 func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[register.ID]string {
-	v.looked, v.wrote = now, false
+	v.looked, v.stirred = now, false
+	if pass.Node.Name == "" {
+		v.err = errNoName
+		return nil
+	}
 	var catalog register.Actual
 	catalog, v.err = v.local.Cataloged(ctx, pass.Node.Name, v.token())
 	if v.err != nil {
 		return nil // not known is not different
 	}
 	v.verified = now
-	before := v.diverging
-	v.diverging = map[register.ID]*divergence{}
 	resend := map[register.ID]string{}
-	for _, found := range register.Diverge(pass.Desired, pass.Actual, catalog) {
-		d := before[found.ID]
+	found := register.Diverge(pass.Desired, pass.Actual, catalog)
+	v.forget(found, now)
+	for _, found := range found {
+		d := v.diverging[found.ID]
 		if d == nil {
 			d = &divergence{since: now}
+			v.diverging[found.ID] = d
+		}
+		if !d.over.IsZero() {
+			d.since, d.over = now, time.Time{}
 		}
 		d.what = found.What
-		v.diverging[found.ID] = d
-		if now.Sub(d.since) >= patienceWithSync && now.Sub(d.resent) >= resendPause {
+		if !found.Ghost && now.Sub(d.since) >= patienceWithSync && now.Sub(d.resent) >= resendPause {
 			d.resent = now
 			d.resends++
 			resend[found.ID] = found.What
 		}
 	}
 	return resend
+}
+
+// forget notes which divergences have ended. They are remembered for a while: one that
+// comes back again and again is somebody else's doing.
+func (v *verifier) forget(found []register.Divergence, now time.Time) {
+	if v.diverging == nil {
+		v.diverging = map[register.ID]*divergence{}
+	}
+	lasting := map[register.ID]bool{}
+	for _, f := range found {
+		lasting[f.ID] = true
+	}
+	for id, d := range v.diverging {
+		switch {
+		case lasting[id]:
+		case d.over.IsZero():
+			d.over = now
+		case now.Sub(d.over) > manyResends*resendPause:
+			delete(v.diverging, id)
+		}
+	}
+}
+
+// lasting returns the divergences that have not ended.
+func (v *verifier) lasting() map[register.ID]*divergence {
+	all := map[register.ID]*divergence{}
+	for id, d := range v.diverging {
+		if d.over.IsZero() {
+			all[id] = d
+		}
+	}
+	return all
 }
 
 // name says what a divergence is: young ones may pass by themselves.
@@ -89,13 +131,13 @@ func (d *divergence) name() string {
 	case d.resends < manyResends:
 		return fmt.Sprintf("sent again %d times: %s", d.resends, d.what)
 	default:
-		return fmt.Sprintf("blocked: %s, though it was sent again %d times: look for \"blocked by ACLs\", \"rate limit\" or \"reserved by node\" in the log of the Consul agent", d.what, d.resends)
+		return fmt.Sprintf("blocked or overwritten: %s, though it was sent again %d times: look for \"blocked by ACLs\", \"rate limit\" or \"reserved by node\" in the log of the Consul agent", d.what, d.resends)
 	}
 }
 
 // status is what is shown.
 func (v *verifier) status() CatalogStatus {
-	s := CatalogStatus{Verified: v.verified, Diverging: len(v.diverging)}
+	s := CatalogStatus{Verified: v.verified, Diverging: len(v.lasting())}
 	if v.err != nil {
 		s.Error = v.err.Error()
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"time"
 
@@ -41,6 +42,8 @@ const (
 	rang
 	// suspicious: only a consistent read can tell what happened.
 	suspicious
+	// abandoned: the server let go of the query before its time.
+	abandoned
 )
 
 // hear says what the doorbell's return means, given the index that is known, the one
@@ -57,7 +60,7 @@ func hear(known, asked, got uint64, early bool) bell {
 	case got > known:
 		return rang
 	case asked != 0 && early:
-		return suspicious
+		return abandoned
 	default:
 		return silent
 	}
@@ -133,17 +136,20 @@ func (w *watch) read(ctx context.Context, before *Snapshot, ring bell, index uin
 		return Snapshot{}, fmt.Errorf("wait for the next read: %w", err)
 	}
 	if ring == rang {
-		switch v := judge(before, w.tree.readAt(ctx, index)).(type) {
+		a := w.tree.readAt(ctx, index)
+		switch v := judge(before, a).(type) {
 		case known:
-			return v.snapshot, nil
+			return v.snapshot, w.proveLoss(ctx, before, v.snapshot, a)
 		case doubtful:
 			return Snapshot{}, v.why
 		case unproven: // ask again
 		}
 	}
-	switch v := judge(before, w.tree.readConsistent(ctx)).(type) {
+	a := w.tree.readConsistent(ctx)
+	a.abandoned = ring == abandoned
+	switch v := judge(before, a).(type) {
 	case known:
-		return v.snapshot, nil
+		return v.snapshot, w.proveLoss(ctx, before, v.snapshot, a)
 	case doubtful:
 		return Snapshot{}, v.why
 	case unproven:
@@ -151,6 +157,29 @@ func (w *watch) read(ctx context.Context, before *Snapshot, ring bell, index uin
 	default:
 		panic(fmt.Sprintf("agent: verdict %T is not handled", v))
 	}
+}
+
+// proveLoss makes sure, where Consul would not tell that it hides something, that keys
+// which are missing now may be read at all: one of each namespace is asked for alone.
+func (w *watch) proveLoss(ctx context.Context, before *Snapshot, fresh Snapshot, a answer) error {
+	if a.trusted || before == nil {
+		return nil
+	}
+	asked := map[string]bool{}
+	for _, pair := range missing(before.Pairs, fresh.Pairs) {
+		folder := path.Dir(pair.Key)
+		if asked[folder] {
+			continue
+		}
+		asked[folder] = true
+		switch may, err := w.tree.mayRead(ctx, pair.Key); {
+		case err != nil:
+			return err
+		case may == forbidden:
+			return errFiltered
+		}
+	}
+	return nil
 }
 
 // tell hands on what is new. An index may move without any value having changed.

@@ -24,7 +24,8 @@ const (
 )
 
 // Apply carries out a plan: additions and updates first, then removals. A step
-// that fails does not stop the others. The plan stops when the servers have no
+// that waits or fails does not stop the others, except for removals that have to
+// follow it. The plan stops when the servers have no
 // leader: every registration would then hold the agent's state lock for 7 to 12 s,
 // and with it everybody else on the node who talks to the agent.
 //
@@ -99,7 +100,7 @@ func (b *batch) run(ctx context.Context, outcomes []*Outcome) {
 
 // try carries out one step unless the batch has stopped.
 func (b *batch) try(ctx context.Context, o *Outcome, status string) {
-	if !b.open(ctx) {
+	if o.Step.Wait != "" || !b.open(ctx) {
 		return
 	}
 	start := time.Now()

@@ -18,8 +18,9 @@ type Divergence struct {
 	ID ID
 	// What says in words what the servers hold instead.
 	What string
-	// Missing tells that they hold nothing of it.
-	Missing bool
+	// Ghost tells that they hold a service that the local agent does not: it is the
+	// agent's to remove it, and nothing that we send would help.
+	Ghost bool
 }
 
 // Cataloged reads what the servers hold for a node. The agent's 200 does not mean
@@ -78,11 +79,17 @@ func Diverge(desired Desired, local, catalog Actual) []Divergence {
 		}
 		held, found := catalog.Ours[id]
 		if !found {
-			all = append(all, Divergence{ID: id, What: "it is not in the catalog", Missing: true})
+			all = append(all, Divergence{ID: id, What: "it is not in the catalog"})
 			continue
 		}
 		if what := diverges(want, have, held); what != "" {
 			all = append(all, Divergence{ID: id, What: what})
+		}
+	}
+	for _, id := range sortedIDs(catalog.Ours) {
+		_, wanted := desired.Want[id]
+		if _, here := local.Ours[id]; !here && !wanted {
+			all = append(all, Divergence{ID: id, What: "the local agent does not hold it, and the catalog still does", Ghost: true})
 		}
 	}
 	return all

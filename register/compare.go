@@ -46,9 +46,15 @@ func compare(want Registration, have Registered) []Change {
 	text("tag override", fmt.Sprint(have.EnableTagOverride), "false")
 	changes = append(changes, compareTags(want.Tags, have.Tags)...)
 	for _, key := range slices.Sorted(maps.Keys(union(want.Meta, have.Meta))) {
-		text("meta "+key, have.Meta[key], want.Meta[key])
+		if key != MetaFingerprint {
+			text("meta "+key, have.Meta[key], want.Meta[key])
+		}
 	}
-	return append(changes, compareChecks(want, have)...)
+	changes = append(changes, compareChecks(want, have)...)
+	if len(changes) == 0 { // it differs with every other field, too
+		text("meta "+MetaFingerprint, have.Meta[MetaFingerprint], want.Meta[MetaFingerprint])
+	}
+	return changes
 }
 
 func weights(w api.AgentWeights) string { return fmt.Sprintf("%d/%d", w.Passing, w.Warning) }
@@ -96,16 +102,22 @@ func compareChecks(want Registration, have Registered) []Change {
 	return changes
 }
 
-// staleChecks returns the checks with an ID of ours that should not be there.
+// staleChecks returns the checks that we made and that should not be there any more.
+// An ID that merely begins like ours may be that of an operator's own check.
 func staleChecks(want Registration, have Registered) []string {
 	var stale []string
-	for _, id := range slices.Sorted(maps.Keys(have.Checks)) {
-		if strings.HasPrefix(id, string(have.ID)+".") && (want.Check == nil || want.Check.CheckID != id) {
+	for _, kind := range []string{"grpc", "http", "tcp"} {
+		id := checkID(have.ID, kind)
+		_, there := have.Checks[id]
+		if there && (want.Check == nil || want.Check.CheckID != id) {
 			stale = append(stale, id)
 		}
 	}
 	return stale
 }
+
+// checkID is the ID of a check that we make for a service.
+func checkID(id ID, kind string) string { return string(id) + "." + kind }
 
 func describe(c Check) string { return fmt.Sprintf("%s (%s, %s)", c.Name, c.Type, c.Notes) }
 

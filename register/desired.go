@@ -28,6 +28,10 @@ type Node struct {
 type Mapping struct {
 	Owner  Owner
 	Health health.Settings
+	// Token names the ACL token that services are registered with, without telling
+	// it; empty without one. Consul stores the token with each service, so another
+	// token is a difference.
+	Token string
 }
 
 // Desired maps a tree to what the node should announce, and names what cannot be
@@ -38,14 +42,16 @@ func (m Mapping) Desired(tree kvschema.Tree, node Node) (Desired, []kvschema.Pro
 	problems := slices.Clone(tree.Problems)
 	holders := nameHolders(tree)
 	for _, p := range tree.Problems {
-		if holders[p.Name] == p.Ref {
+		if holder := holders[p.Name]; holder.unreadable {
 			desired.Keep[p.Key] = struct{}{}
 		}
 	}
 	for _, service := range tree.Services {
-		if holder := holders[service.Name]; holder != service.Ref {
-			err := fmt.Errorf("the name %q belongs to %s, which is older: rename one of the two Services", service.Name, holder.Key)
-			problems = append(problems, kvschema.Problem{Ref: service.Ref, Err: err})
+		if holder := holders[service.Name]; holder.Ref != service.Ref {
+			problems = append(problems, kvschema.Problem{Ref: service.Ref, Err: holder.conflict(service.Name)})
+			if holder.unreadable {
+				desired.Keep[service.Key] = struct{}{}
+			}
 			continue
 		}
 		registration, err := m.registration(service, node)
@@ -60,22 +66,37 @@ func (m Mapping) Desired(tree kvschema.Tree, node Node) (Desired, []kvschema.Pro
 	return desired, problems
 }
 
+// holder is the key that may use a name.
+type holder struct {
+	kvschema.Ref
+	// unreadable tells that it is not known what the key holds.
+	unreadable bool
+}
+
+func (h holder) conflict(name string) error {
+	if h.unreadable {
+		return fmt.Errorf("the name %q may belong to %s, which is older and cannot be read: what is registered stays until that is mended", name, h.Key)
+	}
+	return fmt.Errorf("the name %q belongs to %s, which is older: rename one of the two Services", name, h.Key)
+}
+
 // nameHolders says who may use a name: of all keys that claim it the oldest. A key
 // that cannot be read claims its name too: whoever could read it before it turned
-// bad, and whoever could not, must decide alike.
-func nameHolders(tree kvschema.Tree) map[string]kvschema.Ref {
-	holders := map[string]kvschema.Ref{}
-	claim := func(ref kvschema.Ref) {
-		holder, taken := holders[ref.Name]
-		if !taken || kvschema.Older(ref, holder) < 0 {
-			holders[ref.Name] = ref
+// bad, and whoever could not, must decide alike. Since nobody knows what it holds, all
+// that is registered under its name stays as it is.
+func nameHolders(tree kvschema.Tree) map[string]holder {
+	holders := map[string]holder{}
+	claim := func(claimant holder) {
+		current, taken := holders[claimant.Name]
+		if !taken || kvschema.Older(claimant.Ref, current.Ref) < 0 {
+			holders[claimant.Name] = claimant
 		}
 	}
-	for _, s := range tree.Services {
-		claim(s.Ref)
-	}
 	for _, p := range tree.Problems {
-		claim(p.Ref)
+		claim(holder{Ref: p.Ref, unreadable: true})
+	}
+	for _, s := range tree.Services {
+		claim(holder{Ref: s.Ref})
 	}
 	return holders
 }
@@ -98,7 +119,11 @@ func (m Mapping) registration(s kvschema.Service, node Node) (Registration, erro
 			return Registration{}, errors.New("the node's address is not known: no check can be made")
 		}
 		target := netip.AddrPortFrom(node.Address, s.Port.NodePort)
-		r.Check = m.Health.TCP(string(r.ID)+".tcp", target)
+		r.Check = m.Health.TCP(checkID(r.ID, "tcp"), target)
+	}
+	if m.Token != "" {
+		r.Meta[MetaToken] = m.Token
+		r = r.noted("token " + m.Token)
 	}
 	return r, r.stamp()
 }

@@ -2,9 +2,12 @@ package register
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -58,6 +61,23 @@ func (l *Local) Node(ctx context.Context) (Node, error) {
 		return Node{}, fmt.Errorf("read node from agent: advertise address: %w", err)
 	}
 	return Node{Name: self.Config.NodeName, UID: self.Config.NodeID, Address: address}, nil
+}
+
+// Token returns a name for the token that our requests carry: a digest of its
+// accessor, which is no secret. It is empty if ACLs are off.
+func (l *Local) Token(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	token, _, err := l.client.ACL().TokenReadSelf((&api.QueryOptions{}).WithContext(ctx))
+	if err != nil {
+		status, answered := errors.AsType[api.StatusError](err)
+		if answered && status.Code == http.StatusUnauthorized {
+			return "", nil
+		}
+		return "", fmt.Errorf("ask for token: %w", err)
+	}
+	sum := sha256.Sum256([]byte(token.AccessorID))
+	return hex.EncodeToString(sum[:4]), nil
 }
 
 // Leader returns an error unless the servers have a leader. The agent answers this

@@ -21,9 +21,15 @@ func (r Registration) withNonce(nonce string) Registration {
 	}
 	r.Meta = maps.Clone(r.Meta)
 	r.Meta[MetaNonce] = nonce
+	return r.noted("#" + nonce)
+}
+
+// noted returns the same registration with a note in its check, which makes the check
+// differ for Consul.
+func (r Registration) noted(note string) Registration {
 	if r.Check != nil {
 		check := *r.Check
-		check.Notes = fmt.Sprintf("%s (#%s)", check.Notes, nonce)
+		check.Notes = fmt.Sprintf("%s (%s)", check.Notes, note)
 		r.Check = &check
 	}
 	return r

@@ -19,6 +19,11 @@ const (
 	// MetaFingerprint is a digest of the whole registration, check included.
 	MetaFingerprint = "k8s-registrar-fingerprint"
 
+	// MetaCreated is the raft index at which that key was created, see [Lost].
+	MetaCreated = "k8s-registrar-created"
+	// MetaToken names the token that the service was registered with.
+	MetaToken = "k8s-registrar-token"
+
 	// Consul's UI and consul-k8s know the next four.
 	metaSource    = "external-source"
 	metaNamespace = "external-k8s-ns"
@@ -69,6 +74,7 @@ func (o Owner) meta(s kvschema.Service) map[string]string {
 		MetaManagedBy: Program,
 		MetaInstance:  o.Instance,
 		MetaKey:       s.Key,
+		MetaCreated:   strconv.FormatUint(s.CreateIndex, 10),
 		metaSource:    "kubernetes",
 		metaNamespace: s.Namespace,
 		metaKind:      "Service",

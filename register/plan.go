@@ -28,6 +28,9 @@ type Step struct {
 	Have Registered
 	// Changes say what differs, for an update.
 	Changes []Change
+	// Wait says why the step is not to be tried now; empty for one that is. It still
+	// stands before the removals that have to follow it.
+	Wait string
 }
 
 // Key returns the KV key that the step is about.

@@ -23,7 +23,7 @@ func (l *Local) probe(ctx context.Context, outcomes []*Outcome) map[ID]string {
 	statuses := map[ID]string{}
 	for _, o := range outcomes {
 		check := o.Step.Want.Check
-		if check == nil || check.Status != "" {
+		if check == nil || check.Status != "" || o.Step.Wait != "" {
 			continue
 		}
 		if _, known := o.Step.Have.Checks[check.CheckID]; known {

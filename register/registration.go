@@ -92,18 +92,18 @@ type Check struct {
 }
 
 // Status returns the worst status of the service's checks; passing without any,
-// which is how Consul counts.
+// which is how Consul counts. It is empty if a check is too new to have one.
 func (r Registered) Status() string {
-	worst := api.HealthPassing
+	statuses := map[string]bool{}
 	for _, check := range r.Checks {
-		switch check.Status {
-		case api.HealthCritical:
-			return api.HealthCritical
-		case api.HealthWarning:
-			worst = api.HealthWarning
+		statuses[check.Status] = true
+	}
+	for _, worst := range []string{api.HealthCritical, "", api.HealthWarning} {
+		if statuses[worst] {
+			return worst
 		}
 	}
-	return worst
+	return api.HealthPassing
 }
 
 // Desired is the whole truth about what this node should announce.

@@ -42,6 +42,17 @@ func (r Report) Done(action Action) int {
 	return n
 }
 
+// Tried counts the steps that were tried, whatever came of them.
+func (r Report) Tried() int {
+	var n int
+	for _, o := range r.Outcomes {
+		if !errors.Is(o.Err, ErrPostponed) {
+			n++
+		}
+	}
+	return n
+}
+
 // Err sums up what makes it worth trying again soon: nil, or the number of failed
 // steps and the first cause. A service that Consul refuses for what it is does not
 // count: it would be refused again, and the others are fine. Nor does a step that

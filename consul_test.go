@@ -1,0 +1,95 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/k8s-registrar/k8s-registrar/config"
+)
+
+// load reads a configuration that was given by flags.
+func load(t *testing.T, flags map[string]string) config.Consul {
+	t.Helper()
+	none := func(string) (string, bool) { return "", false }
+	cfg, err := config.Load(config.Sources{Env: none, Flags: flags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg.Consul
+}
+
+// The token goes to the Consul agent and to nobody that it may point at.
+func TestTokenStaysWithTheAgent(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("another host was asked, with the token %q", r.Header.Get("X-Consul-Token"))
+	}))
+	defer elsewhere.Close()
+	var token string
+	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token = r.Header.Get("X-Consul-Token")
+		http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	defer agent.Close()
+
+	consul, err := connect(load(t, map[string]string{"consul.address": agent.URL, "consul.token": "hunter2"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = consul.Client.KV().Get("x", nil)
+	if err == nil || !strings.Contains(err.Error(), "redirected to") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("error = %v", err)
+	}
+	if token != "hunter2" {
+		t.Errorf("the agent got the token %q", token)
+	}
+}
+
+// The configuration's token wins over the environment's, and a file over both of the
+// environment's.
+func TestWhichToken(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "token")
+	if err := os.WriteFile(file, []byte("from-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name       string
+		flags, env map[string]string
+		want       string
+	}{
+		{"none", nil, nil, ""},
+		{"configuration", map[string]string{"consul.token": "a"}, map[string]string{api.HTTPTokenEnvName: "b"}, "a"},
+		{"file", map[string]string{"consul.token_file": file}, map[string]string{api.HTTPTokenEnvName: "b"}, "from-file"},
+		{"environment", nil, map[string]string{api.HTTPTokenEnvName: "b"}, "b"},
+		{"environment's file", nil, map[string]string{api.HTTPTokenFileEnvName: file}, "from-file"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got string
+			agent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				got = r.Header.Get("X-Consul-Token")
+			}))
+			defer agent.Close()
+			for name, value := range tt.env {
+				t.Setenv(name, value)
+			}
+			flags := map[string]string{"consul.address": agent.URL}
+			for name, value := range tt.flags {
+				flags[name] = value
+			}
+			consul, err := connect(load(t, flags))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, _ = consul.Client.KV().List("x", nil) // the answer does not matter
+			if got != tt.want {
+				t.Errorf("token = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,122 @@
+package register_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/consul/api"
+	"pgregory.net/rapid"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+// The properties live in a small world, so that what is wanted and what is there
+// overlap all the time: three names in two namespaces, two names for a port and two
+// of everything else.
+
+func paths() []string { return []string{"a/api", "a/cart", "a/web", "b/api", "b/cart", "b/web"} }
+
+func drawService(t *rapid.T, path string) kvschema.Service {
+	return service(path, rapid.SampledFrom([]uint16{30001, 30002}).Draw(t, "node port"),
+		createdAt(rapid.SampledFrom([]uint64{1, 2}).Draw(t, "created")),
+		withPort(rapid.SampledFrom([]string{"http", ""}).Draw(t, "port name"), 80),
+		withProtocol(rapid.SampledFrom([]string{"TCP", "TCP", "UDP"}).Draw(t, "protocol")),
+		withTags(rapid.SampledFrom([][]string{nil, {"a"}, {"a", "b"}}).Draw(t, "tags")...),
+	)
+}
+
+// drawTree has conflicts, unreadable keys and last good readings.
+func drawTree(t *rapid.T) kvschema.Tree {
+	var tree kvschema.Tree
+	for _, path := range paths() {
+		s := drawService(t, path)
+		state := rapid.SampledFrom([]string{"good", "good", "good", "absent", "unreadable", "turned bad"}).Draw(t, path)
+		if state == "good" || state == "turned bad" {
+			tree.Services = append(tree.Services, s)
+		}
+		if state == "unreadable" || state == "turned bad" {
+			tree.Problems = append(tree.Problems, unreadable(path, s.CreateIndex))
+		}
+	}
+	return tree
+}
+
+func drawDesired(t *rapid.T) register.Desired {
+	d, _ := mapping.Desired(drawTree(t), node1)
+	return d
+}
+
+// drawActual has services as we registered them once, services that somebody edited
+// since, and IDs of ours in other hands.
+func drawActual(t *rapid.T) register.Actual {
+	a := register.Actual{Ours: map[register.ID]register.Registered{}, Taken: map[register.ID]string{}}
+	for _, path := range paths() {
+		for range rapid.IntRange(0, 2).Draw(t, "registrations of "+path) {
+			have := shown(registration(t, drawService(t, path)))
+			for range rapid.IntRange(0, 2).Draw(t, "edits") {
+				drawEdit(t, &have)
+			}
+			delete(a.Ours, have.ID)
+			delete(a.Taken, have.ID)
+			if rapid.IntRange(0, 5).Draw(t, "in whose hands") == 0 {
+				a.Taken[have.ID] = "somebody else's"
+			} else {
+				a.Ours[have.ID] = have
+			}
+		}
+	}
+	return a
+}
+
+// nonced is a service that was sent again with a nonce.
+func nonced(have register.Registered) register.Registered {
+	have.Meta = maps.Clone(have.Meta)
+	have.Meta[register.MetaNonce] = "n"
+	have.Checks = maps.Clone(have.Checks)
+	if c, ok := have.Checks[string(have.ID)+".tcp"]; ok && !strings.Contains(c.Notes, "#") {
+		c.Notes += " (#n)"
+		have.Checks[string(have.ID)+".tcp"] = c
+	}
+	return have
+}
+
+// drawEdit is what somebody else may do to a service of ours.
+func drawEdit(t *rapid.T, have *register.Registered) {
+	ours := string(have.ID) + ".tcp"
+	edits := map[string]func(){
+		"none":         func() {},
+		"port":         func() { have.Port = 30003 },
+		"name":         func() { have.Name = "edited" },
+		"address":      func() { have.Address = "10.9.9.9" },
+		"tags":         func() { have.Tags = append(have.Tags, "edited") },
+		"order":        func() { slices.Reverse(have.Tags) },
+		"meta changed": func() { have.Meta["external-k8s-ns"] = "edited" },
+		"meta added":   func() { have.Meta["added"] = "edited" },
+		"fingerprint":  func() { delete(have.Meta, register.MetaFingerprint) },
+		"nonce":        func() { *have = nonced(*have) },
+		"weights":      func() { have.Weights.Passing = 10 },
+		"tag override": func() { have.EnableTagOverride = true },
+		"check gone":   func() { delete(have.Checks, ours) },
+		"check notes": func() {
+			if c, ok := have.Checks[ours]; ok {
+				c.Notes = "edited"
+				have.Checks[ours] = c
+			}
+		},
+		"check critical": func() {
+			if c, ok := have.Checks[ours]; ok {
+				c.Status = api.HealthCritical
+				have.Checks[ours] = c
+			}
+		},
+		"stale check": func() {
+			have.Checks[string(have.ID)+".grpc"] = register.Check{Name: "NodePort", Notes: "old", Type: "tcp", Status: api.HealthCritical}
+		},
+		"operator's check": func() {
+			have.Checks["ops-"+string(have.ID)] = register.Check{Name: "ops", Type: "ttl", Status: api.HealthWarning}
+		},
+	}
+	edits[rapid.SampledFrom(slices.Sorted(maps.Keys(edits))).Draw(t, "edit")]()
+}

@@ -1,0 +1,4 @@
+package register
+
+// Stamp is stamp, for registrations that no mapping makes.
+func (r *Registration) Stamp() error { return r.stamp() }

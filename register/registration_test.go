@@ -1,0 +1,97 @@
+package register_test
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+// TestFingerprint has a golden value: another one makes every registration of every
+// node be sent again, on the day of an upgrade and all at once. Change it only with
+// the registration itself.
+func TestFingerprint(t *testing.T) {
+	cart := service("shop/cart", 30080, withTags("a", "traefik.enable=true"))
+	equal(t, "630bf11779a73828159005a5e51b3106", fingerprint(t, mapping, cart, node1))
+	equal(t, "630bf11779a73828159005a5e51b3106", fingerprint(t, mapping, cart, register.Node{Name: "another", UID: "another", Address: node1.Address}))
+}
+
+// TestFingerprintShowsEverySetting includes settings of the check that do not exist
+// yet.
+func TestFingerprintShowsEverySetting(t *testing.T) {
+	cart := service("shop/cart", 30080)
+	seen := map[string]string{fingerprint(t, mapping, cart, node1): "unchanged"}
+	settings := reflect.TypeFor[register.Mapping]().Field(1)
+	equal(t, "Health", settings.Name)
+	for i := range settings.Type.NumField() {
+		changed := mapping
+		switch field := reflect.ValueOf(&changed.Health).Elem().Field(i); field.Kind() {
+		case reflect.Int, reflect.Int64:
+			field.SetInt(field.Int() + 1)
+		case reflect.String:
+			field.SetString(api.HealthCritical)
+		default:
+			t.Fatalf("%s is a %s", settings.Type.Field(i).Name, field.Kind())
+		}
+		distinct(t, seen, settings.Type.Field(i).Name, fingerprint(t, changed, cart, node1))
+	}
+}
+
+// TestFingerprintShowsEveryField mutates what the fingerprint is made of.
+func TestFingerprintShowsEveryField(t *testing.T) {
+	fields := map[string]func(*register.Registration){
+		"ID":      func(r *register.Registration) { r.ID += "x" },
+		"Name":    func(r *register.Registration) { r.Name += "x" },
+		"Address": func(r *register.Registration) { r.Address = "10.0.0.9" },
+		"Port":    func(r *register.Registration) { r.Port++ },
+		"Tags":    func(r *register.Registration) { r.Tags = []string{"b", "a"} },
+		"Meta":    func(r *register.Registration) { r.Meta["x"] = "y" },
+		"Check":   func(r *register.Registration) { r.Check = nil },
+	}
+	stamped := func(change func(*register.Registration)) string {
+		r := registration(t, service("shop/cart", 30080, withTags("a", "b")))
+		change(&r)
+		if err := r.Stamp(); err != nil {
+			t.Fatal(err)
+		}
+		return r.Meta[register.MetaFingerprint]
+	}
+	unchanged := stamped(func(*register.Registration) {})
+	equal(t, registration(t, service("shop/cart", 30080, withTags("a", "b"))).Meta[register.MetaFingerprint], unchanged)
+	seen := map[string]string{unchanged: "unchanged"}
+	for field := range reflect.TypeFor[register.Registration]().Fields() {
+		if fields[field.Name] == nil {
+			t.Fatalf("the table lacks %s", field.Name)
+		}
+		distinct(t, seen, field.Name, stamped(fields[field.Name]))
+	}
+	for name, change := range map[string]func(*api.AgentServiceCheck){
+		"check's ID":     func(c *api.AgentServiceCheck) { c.CheckID += "x" },
+		"check's name":   func(c *api.AgentServiceCheck) { c.Name += "x" },
+		"check's notes":  func(c *api.AgentServiceCheck) { c.Notes += "x" },
+		"check's target": func(c *api.AgentServiceCheck) { c.TCP += "1" },
+		"check's status": func(c *api.AgentServiceCheck) { c.Status = "" },
+	} {
+		distinct(t, seen, name, stamped(func(r *register.Registration) { change(r.Check) }))
+	}
+}
+
+func distinct(t *testing.T, seen map[string]string, what, fingerprint string) {
+	t.Helper()
+	if other, known := seen[fingerprint]; known {
+		t.Errorf("%s has the same fingerprint as %s", what, other)
+	}
+	seen[fingerprint] = what
+}
+
+func fingerprint(t *testing.T, m register.Mapping, s kvschema.Service, node register.Node) string {
+	t.Helper()
+	d, problems := m.Desired(kvschema.Tree{Services: []kvschema.Service{s}}, node)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return d.Want[m.Owner.ID(s)].Meta[register.MetaFingerprint]
+}
