@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -79,9 +80,7 @@ func TestWhichToken(t *testing.T) {
 				t.Setenv(name, value)
 			}
 			flags := map[string]string{"consul.address": agent.URL}
-			for name, value := range tt.flags {
-				flags[name] = value
-			}
+			maps.Copy(flags, tt.flags)
 			consul, err := connect(load(t, flags))
 			if err != nil {
 				t.Fatal(err)

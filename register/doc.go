@@ -24,4 +24,5 @@
 //
 //	service_prefix "" { policy = "write" }    Apply; also makes Actual complete
 //	agent "<node>"    { policy = "read" }     Node
+//	node "<node>"     { policy = "read" }     Cataloged
 package register
