@@ -21,6 +21,9 @@ type guard struct {
 	gone []time.Time
 	// released are the KV keys whose removal is approved, and until when.
 	released map[string]time.Time
+	// held are the KV keys whose removal waits, with what was announced for them as
+	// far as that is known: what waits is announced, whoever else removes it.
+	held map[string][]register.Registration
 	// lost are the keys that the servers have forgotten, and since when we know.
 	lost map[string]time.Time
 }
@@ -59,23 +62,66 @@ func (g *guard) hold(plan register.Plan, desired register.Desired, owned int, no
 			delete(g.released, key)
 		}
 	}
+	budget.Held = map[string]struct{}{}
+	for key := range g.held {
+		budget.Held[key] = struct{}{}
+	}
 	return budget.Hold(plan, desired, owned)
+}
+
+// keep remembers what waits: what the plan holds, with what the pass before announced
+// for it, and what has just been made desired again.
+func (g *guard) keep(plan register.Plan, before register.Desired, restored []string) {
+	held := map[string][]register.Registration{}
+	for _, key := range restored {
+		held[key] = g.held[key]
+	}
+	for _, step := range plan.Held {
+		held[step.Key()] = g.held[step.Key()]
+	}
+	for _, want := range before.Want {
+		if known, waits := held[want.Key()]; waits && len(known) == 0 {
+			held[want.Key()] = append(known, want)
+		}
+	}
+	g.held = held
+}
+
+// restore makes desired again what waits and is not registered any more, and returns
+// the keys of it.
+func (g *guard) restore(desired register.Desired, actual register.Actual) []string {
+	var restored []string
+	announced := map[string]bool{}
+	for _, want := range desired.Want {
+		announced[want.Key()] = true
+	}
+	for key, registrations := range g.held {
+		if _, released := g.released[key]; released || announced[key] {
+			continue
+		}
+		for _, r := range registrations {
+			if _, there := actual.Ours[r.ID]; !there {
+				desired.Want[r.ID] = r
+				restored = append(restored, key)
+			}
+		}
+	}
+	return restored
 }
 
 // note counts what was removed. A move is no removal, and what a human approved does
 // not count either.
 func (g *guard) note(pass Pass, now time.Time) {
-	announced := map[string]bool{}
-	for _, want := range pass.Desired.Want {
-		announced[want.Key()] = true
-	}
+	gone := map[register.ID]bool{}
 	for _, o := range pass.Report.Outcomes {
-		key := o.Step.Key()
-		_, released := g.released[key]
+		gone[o.Step.ID] = o.Err == nil
+	}
+	for _, step := range pass.Plan.Leaving(pass.Desired) {
+		_, released := g.released[step.Key()]
 		switch {
-		case o.Err != nil || o.Step.Action != register.Remove || announced[key]:
+		case !gone[step.ID]:
 		case released:
-			delete(g.released, key) // an approval is for one removal of a key
+			delete(g.released, step.Key()) // an approval is for one removal of a key
 		default:
 			g.gone = append(g.gone, now)
 		}

@@ -70,6 +70,7 @@ type reconciler struct {
 	config  config.Config
 	token   *Token
 	node    register.Node
+	before  register.Desired // of the pass before
 }
 
 func newReconciler(cfg config.Config, local *register.Local, token *Token) *reconciler {
@@ -104,8 +105,11 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	for _, key := range pass.Lost {
 		pass.Desired.Keep[key] = struct{}{}
 	}
+	restored := r.guard.restore(pass.Desired, pass.Actual)
 	plan := register.Diff(pass.Desired, pass.Actual)
 	pass.Plan = r.guard.hold(plan, pass.Desired, len(pass.Actual.Ours), time.Now())
+	r.guard.keep(pass.Plan, r.before, restored)
+	r.before = pass.Desired
 	pass.Waiting = waiting(pass)
 	pass.Took = time.Since(pass.Start)
 	return pass, nil

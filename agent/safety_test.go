@@ -64,13 +64,56 @@ func TestRemovalsAreBudgetedOverTime(t *testing.T) {
 		if w := r.status().Waiting; len(w) != 1 || len(w[0].Keys) != 5 {
 			t.Errorf("waiting = %+v, want 5 keys", w)
 		}
-		// Ten minutes later the rest is within the budget again.
+		// What has been held waits for a human, however little it is. Other removals
+		// are within the budget again after ten minutes.
 		r.after(12 * time.Minute)
+		remove(c, 20, 25)
+		r.after(5 * time.Second)
 		if got := len(c.Services()); got != 25 {
 			t.Errorf("%d services, want 25", got)
 		}
+		if w := r.status().Waiting; len(w) != 1 || len(w[0].Keys) != 5 {
+			t.Errorf("waiting = %+v, want the same 5 keys", w)
+		}
+		fill(c, 15) // they come back
+		r.after(5 * time.Second)
 		if w := r.status().Waiting; len(w) != 0 {
 			t.Errorf("waiting = %+v", w)
+		}
+	})
+}
+
+// TestHeldServicesAreKept: what waits for a human is announced, whoever else removes
+// it, and does not go because others have gone.
+func TestHeldServicesAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fillTwo(c)
+		r := start(t, c)
+		r.after(5 * time.Second)
+		removeGone(c)
+		r.after(5 * time.Second)
+		for i := range 5 {
+			if err := c.Operator().Agent().ServiceDeregister(fmt.Sprintf("k8s-registrar-default.gone.g%03d.http", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.after(time.Minute)
+		if got := len(c.Services()); got != 40 {
+			t.Errorf("%d services, want 40", got)
+		}
+		c.Down()
+		c.Wipe()
+		r.after(time.Second)
+		c.Up()
+		r.after(5 * time.Second)
+		if got := len(c.Services()); got != 40 {
+			t.Errorf("%d services after the agent lost all, want 40", got)
+		}
+		approveIn(t, c, r.status().Waiting[0].Hash, "", time.Hour)
+		r.after(30 * time.Second)
+		if got := len(c.Services()); got != 20 {
+			t.Errorf("%d services after the approval, want 20", got)
 		}
 	})
 }

@@ -12,35 +12,34 @@ type Budget struct {
 	Spent int
 	// Released are the KV keys whose removal a human has approved: they do not.
 	Released map[string]struct{}
+	// Held are the KV keys whose removal has been held before: it waits for a human,
+	// however small what is left of it.
+	Held map[string]struct{}
 }
 
 // Hold takes the removals out of the plan if they are more than the budget allows
 // of the owned services: all of them, since nobody can tell the right ones from the
-// wrong ones. Additions and updates stay.
-//
-// A removal whose KV key is announced under another ID is a move: it is not counted,
-// and never held.
+// wrong ones. Additions and updates stay, and so do moves, see [Plan.Leaving].
 func (b Budget) Hold(plan Plan, desired Desired, owned int) Plan {
-	announced := map[string]bool{}
-	for _, want := range desired.Want {
-		announced[want.Key()] = true
-	}
-	counts := func(s Step) bool {
-		_, released := b.Released[s.Have.Key()]
-		return s.Action == Remove && !announced[s.Have.Key()] && !released
-	}
-	var count int
-	for _, step := range plan.Steps {
-		if counts(step) {
-			count++
-		}
-	}
-	if b.Unlimited || b.Spent+count <= max(b.Min, (owned+b.Spent)*b.Percent/100) {
+	if b.Unlimited {
 		return plan
 	}
-	kept := make([]Step, 0, len(plan.Steps)-count)
+	var fresh int
+	held := map[ID]bool{}
+	for _, step := range plan.Leaving(desired) {
+		if _, released := b.Released[step.Key()]; released {
+			continue
+		}
+		held[step.ID] = true
+		if _, before := b.Held[step.Key()]; !before {
+			fresh++
+		}
+	}
+	enough := b.Spent+fresh <= max(b.Min, (owned+b.Spent)*b.Percent/100)
+	kept := make([]Step, 0, len(plan.Steps))
 	for _, step := range plan.Steps {
-		if counts(step) {
+		_, before := b.Held[step.Key()]
+		if held[step.ID] && (before || !enough) {
 			plan.Held = append(plan.Held, step)
 		} else {
 			kept = append(kept, step)
@@ -48,4 +47,20 @@ func (b Budget) Hold(plan Plan, desired Desired, owned int) Plan {
 	}
 	plan.Steps = kept
 	return plan
+}
+
+// Leaving returns the removals of services that go away. A removal whose KV key is
+// announced under another ID is none of them: it is a move.
+func (p Plan) Leaving(desired Desired) []Step {
+	announced := map[string]bool{}
+	for _, want := range desired.Want {
+		announced[want.Key()] = true
+	}
+	var leaving []Step
+	for _, step := range p.Steps {
+		if step.Action == Remove && !announced[step.Key()] {
+			leaving = append(leaving, step)
+		}
+	}
+	return leaving
 }
