@@ -86,10 +86,18 @@ func (l *loop) run(ctx context.Context) error {
 		}
 		l.show(pass, err)
 		l.wake = time.After(l.wait(pass, err))
+		l.lookOut(pass)
+	}
+}
+
+// lookOut lets the loop look for an approval while something waits. Passes in between
+// do not put that off.
+func (l *loop) lookOut(pass Pass) {
+	switch {
+	case len(pass.Waiting) == 0:
 		l.look = nil
-		if len(pass.Waiting) > 0 {
-			l.look = time.After(approvalPause)
-		}
+	case l.look == nil:
+		l.look = time.After(approvalPause)
 	}
 }
 

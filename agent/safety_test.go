@@ -196,6 +196,23 @@ func TestApprovalHoldsForItsKeys(t *testing.T) {
 	})
 }
 
+// Passes that follow each other quickly do not put off the look for an approval.
+func TestApprovalIsSeenByABusyAgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fillTwo(c)
+		r := start(t, c, func(cfg *config.Config) { cfg.Reconcile.Resync = time.Second })
+		r.after(5 * time.Second)
+		removeGone(c)
+		r.after(5 * time.Second)
+		approveIn(t, c, r.status().Waiting[0].Hash, "", time.Hour)
+		r.after(10 * time.Second)
+		if got := len(c.Services()); got != 20 {
+			t.Errorf("%d services, want 20", got)
+		}
+	})
+}
+
 func TestApprovalOfWithheldKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
