@@ -101,8 +101,18 @@ func (l *loop) lookOut(pass Pass) {
 	}
 }
 
-// await returns what woke the loop, having taken over what it brought.
+// await returns what woke the loop, having taken over what is new of the tree.
 func (l *loop) await(ctx context.Context) call {
+	why := l.sleep(ctx)
+	select { // whatever woke it: the next pass is about the newest tree
+	case fresh := <-l.snapshots:
+		l.learn(fresh)
+	default:
+	}
+	return why
+}
+
+func (l *loop) sleep(ctx context.Context) call {
 	l.board.beat()
 	select {
 	case <-ctx.Done():

@@ -47,8 +47,16 @@ func startAs(t *testing.T, consul *consultest.Consul, token string, change ...fu
 
 func startConsul(t *testing.T, consul *consultest.Consul, way Consul, change ...func(*config.Config)) *rig {
 	t.Helper()
-	r := &rig{T: t, consul: consul, log: &logBuffer{}}
-	r.agent = newAgent(t, way, r.log, change...)
+	log := &logBuffer{}
+	r := run(t, consul, newAgent(t, way, log, change...))
+	r.log = log
+	return r
+}
+
+// run runs an agent until the test ends or stop is called.
+func run(t *testing.T, consul *consultest.Consul, agent *Agent) *rig {
+	t.Helper()
+	r := &rig{T: t, consul: consul, agent: agent}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.agent.Run(ctx) }()

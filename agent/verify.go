@@ -21,6 +21,11 @@ const (
 	resendPause = time.Minute
 	// manyResends is how many repairs without success make it somebody's problem.
 	manyResends = 3
+	// minResends and maxResends bound how many services are sent again together. A
+	// limit of Consul's on requests may be what kept them from arriving, so there are
+	// few at first, and more only as long as all of them arrive.
+	minResends = 4
+	maxResends = 512
 )
 
 // verifier compares what the servers hold for this node with what they should. The
@@ -34,6 +39,8 @@ type verifier struct {
 	looked    time.Time // when the catalog was last asked for
 	verified  time.Time // when it was last answered in full
 	diverging map[register.ID]*divergence
+	resent    []register.ID // at the last look
+	resends   int           // how many may be sent again now
 	err       error
 }
 
@@ -72,6 +79,7 @@ func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[regis
 	resend := map[register.ID]string{}
 	found := register.Diverge(pass.Desired, pass.Actual, catalog)
 	v.forget(found, now)
+	v.pace()
 	for _, found := range found {
 		d := v.diverging[found.ID]
 		if d == nil {
@@ -82,13 +90,32 @@ func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[regis
 			d.since, d.over = now, time.Time{}
 		}
 		d.what = found.What
-		if !found.Ghost && now.Sub(d.since) >= patienceWithSync && now.Sub(d.resent) >= resendPause {
+		if !found.Ghost && now.Sub(d.since) >= patienceWithSync && now.Sub(d.resent) >= resendPause && len(resend) < v.resends {
 			d.resent = now
 			d.resends++
 			resend[found.ID] = found.What
+			v.resent = append(v.resent, found.ID)
 		}
 	}
 	return resend
+}
+
+// pace doubles the number of services to send again when all that were have arrived,
+// and halves it when they have not.
+func (v *verifier) pace() {
+	var missed bool
+	for _, id := range v.resent {
+		d := v.diverging[id]
+		missed = missed || d != nil && d.over.IsZero()
+	}
+	switch {
+	case missed:
+		v.resends /= 2
+	case len(v.resent) > 0:
+		v.resends *= 2
+	}
+	v.resends = min(max(v.resends, minResends), maxResends)
+	v.resent = nil
 }
 
 // forget notes which divergences have ended. They are remembered for a while: one that

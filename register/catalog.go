@@ -73,13 +73,17 @@ func Diverge(desired Desired, local, catalog Actual) []Divergence {
 		if !ours {
 			continue
 		}
-		want := desired.Want[id].withNonce(have.Meta[MetaNonce])
-		if len(compare(want, have)) > 0 {
+		want := desired.Want[id]
+		if len(compare(want.withNonce(have.Meta[MetaNonce]), have)) > 0 {
 			continue
 		}
 		held, found := catalog.Ours[id]
 		if !found {
-			all = append(all, Divergence{ID: id, What: "it is not in the catalog"})
+			what := "it is not in the catalog"
+			if _, overwritten := catalog.Taken[id]; overwritten {
+				what = "it is overwritten in the catalog by something that is not ours"
+			}
+			all = append(all, Divergence{ID: id, What: what})
 			continue
 		}
 		if what := diverges(want, have, held); what != "" {
@@ -99,6 +103,8 @@ func Diverge(desired Desired, local, catalog Actual) []Divergence {
 // the token that a service was registered with is deleted, the servers go on with the
 // last status they heard.
 func diverges(want Registration, local, catalog Registered) string {
+	// With another nonce it arrived before it was sent again, and that is enough.
+	want = want.withNonce(catalog.Meta[MetaNonce])
 	if changes := compare(want, catalog); len(changes) > 0 {
 		return fmt.Sprintf("the catalog has it otherwise: %s", changes[0])
 	}
