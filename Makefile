@@ -1,11 +1,14 @@
 # Everything this repository needs is Go, make, git and a C compiler (for the race detector).
 MAKEFLAGS += --warn-undefined-variables
 .DEFAULT_GOAL := help
-.PHONY: build bin/consul demo test check fmt vuln fuzz clean help
+.PHONY: build bin/consul demo drill chaos test check fmt vuln fuzz clean help
 
 CI ?=
 KEEP ?=
+ONLY ?=
 FUZZTIME ?= 30s
+SECONDS ?= 600
+SEED ?= 1
 
 # What `k8s-registrar version` says. The date is the commit's, so that one commit builds one binary.
 git = $(shell TZ=UTC git $(1) 2>/dev/null || echo unknown)
@@ -27,6 +30,12 @@ bin/consul: ## Take Consul from PATH, or build it (the first time takes minutes)
 
 demo: build bin/consul ## Show it at work against a real Consul; KEEP=1 leaves it running
 	go run ./e2e/demo -consul bin/consul -registrar bin/k8s-registrar $(if $(KEEP),-keep)
+
+drill: build bin/consul ## Break everything around it, and see what becomes of the services; ONLY=text chooses
+	go run ./e2e/drill -consul bin/consul -registrar bin/k8s-registrar $(if $(ONLY),-only '$(ONLY)')
+
+chaos: build bin/consul ## Break things at random for SECONDS, from SEED, and check what it does
+	go run ./e2e/chaos -consul bin/consul -registrar bin/k8s-registrar -seconds $(SECONDS) -seed $(SEED)
 
 test: bin/consul ## Run all tests, those against a real Consul too, with the race detector
 	CONSUL_BIN='$(CURDIR)/bin/consul' go test -race -timeout 30m ./...
