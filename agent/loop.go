@@ -270,7 +270,7 @@ func (l *loop) release() {
 // the servers hold something else.
 func (l *loop) resend(ctx context.Context, pass Pass, why call) Pass {
 	now := time.Now()
-	l.rotating = l.rotating || l.stale(pass)
+	l.rotating = l.rotating || l.others(pass) > 0
 	if why == callDrift || l.rotating {
 		l.verifier.stirred = true
 	}
@@ -291,7 +291,7 @@ func (l *loop) resend(ctx context.Context, pass Pass, why call) Pass {
 // with the new one.
 func (l *loop) proveToken(pass Pass, now time.Time) {
 	v := &l.verifier
-	if !l.rotating || l.stale(pass) || v.err != nil || len(v.lasting()) > 0 {
+	if !l.rotating || l.others(pass) > 0 || v.err != nil || len(v.lasting()) > 0 {
 		return
 	}
 	l.rotating = false
@@ -300,19 +300,20 @@ func (l *loop) proveToken(pass Pass, now time.Time) {
 	l.metrics.tokenProven.SetToCurrentTime()
 }
 
-// stale tells whether a service is registered with another token than the one in
+// others counts the services that are registered with another token than the one in
 // force.
-func (l *loop) stale(pass Pass) bool {
+func (l *loop) others(pass Pass) int {
+	var others int
 	for _, have := range pass.Actual.Ours {
 		if have.Meta[register.MetaToken] != l.reconciler.mapping.Token {
-			return true
+			others++
 		}
 	}
-	return false
+	return others
 }
 
 func (l *loop) show(pass Pass, err error) {
-	l.board.passed(pass, &l.verifier, err)
+	l.board.passed(pass, &l.verifier, l.others(pass), err)
 	l.metrics.passed(pass, err)
 	if pass.Compared() {
 		l.teller.tell(pass, &l.verifier)

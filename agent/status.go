@@ -46,6 +46,9 @@ type CatalogStatus struct {
 type TokenStatus struct {
 	// Error is why the file's token is not used.
 	Error string `json:"error,omitempty"`
+	// Others counts the services that are still registered with another token: those
+	// that wait for a human, or for a value to be mended, stay as they are.
+	Others int `json:"services_with_another"`
 	// OldRevocable is since when the token before the last change is of no use to
 	// anything of ours.
 	OldRevocable time.Time `json:"old_revocable_since,omitzero"`
@@ -139,7 +142,7 @@ func (b *board) watched(s WatchStatus) {
 
 // passed takes over the result of a pass. One that failed says nothing about
 // services: the last that succeeded stays on show.
-func (b *board) passed(pass Pass, v *verifier, err error) {
+func (b *board) passed(pass Pass, v *verifier, others int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -155,6 +158,7 @@ func (b *board) passed(pass Pass, v *verifier, err error) {
 	b.catalog = v.status()
 	if pass.Compared() {
 		b.pass = pass
+		b.token.Others = others
 		b.problems = problemStatuses(problems(pass, v), b.problems, now)
 	}
 }

@@ -195,6 +195,11 @@ func (w *world) judgeMaintenance() {
 	if (w.agent.checks["_node_maintenance"] != nil) != w.nodeOut {
 		w.fail("agent: maintenance of the node is %v, was left as %v", !w.nodeOut, w.nodeOut)
 	}
+	for id := range w.maint {
+		if _, there := w.agent.services[id]; !there {
+			delete(w.maint, id) // it went with its service; whether that was right, others judge
+		}
+	}
 	for id := range w.agent.services {
 		if on := w.agent.checks["_service_maintenance:"+id] != nil; on != w.maint[id] && !w.agent.dirty[id] {
 			w.fail("agent: maintenance of %s is %v, was left as %v", id, on, w.maint[id])

@@ -162,7 +162,7 @@ func (w *world) checkStatus(begun time.Time) error {
 		return fmt.Errorf("the registrar's status: watch %q, reconcile %q, catalog %q, token %q", s.Watch.Error, s.Reconcile.Error, s.Catalog.Error, s.Token.Error)
 	case s.Catalog.Diverging > 0:
 		return fmt.Errorf("the registrar sees %d services diverge: %v", s.Catalog.Diverging, s.Problems)
-	case w.token.rotated.After(w.run.begun) && s.Token.OldRevocable.Before(w.token.rotated):
+	case w.token.rotated.After(w.run.begun) && s.Token.Others == 0 && s.Token.OldRevocable.Before(w.token.rotated):
 		return errors.New("the registrar did not say that the old token may go")
 	}
 	return w.checkProblems()
