@@ -56,7 +56,7 @@ func approve(c *cli.Context) error {
 	}
 	consul, err := connect(cfg.Consul)
 	if err != nil {
-		return codedError{exitConfig, err}
+		return errConnect(err)
 	}
 	if err := known(c.Context, cfg.Telemetry, hash); err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -26,7 +27,7 @@ func connect(cfg config.Consul) (agent.Consul, error) {
 	override(&settings.TLSConfig.Address, cfg.TLSServerName)
 	token, err := newToken(cfg, settings)
 	if err != nil {
-		return agent.Consul{}, err
+		return agent.Consul{}, codedError{exitRuntime, err} // it may be being replaced
 	}
 	settings.Token, settings.TokenFile = agent.TokenPlace, ""
 	base := transport()
@@ -47,6 +48,15 @@ func connect(cfg config.Consul) (agent.Consul, error) {
 		return agent.Consul{}, fmt.Errorf("set up the Consul client: %w", err)
 	}
 	return agent.Consul{Client: client, Token: token}, nil
+}
+
+// errConnect gives an error of connect its exit code: a mistake in the configuration,
+// unless it says something else.
+func errConnect(err error) error {
+	if coded, ok := errors.AsType[codedError](err); ok {
+		return coded
+	}
+	return codedError{exitConfig, err}
 }
 
 // sameHost lets Consul correct a path, and keeps the token from going anywhere else.

@@ -30,7 +30,7 @@ func daemon(c *cli.Context) error {
 	log := newLogger(cfg.Log, c.App.ErrWriter)
 	consul, err := connect(cfg.Consul)
 	if err != nil {
-		return codedError{exitConfig, err}
+		return errConnect(err)
 	}
 	log.Info("starting", "version", cmp.Or(version.Version, "unknown"), "instance", cfg.Instance, "key_path", cfg.KeyPath)
 	a := agent.New(cfg, consul, log, newRegistry())

@@ -31,6 +31,7 @@ const (
 )
 
 func main() {
+	signal.Ignore(syscall.SIGHUP) // until the daemon listens: a HUP too early must not end it
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args, os.Stdout, os.Stderr)
 	stop()

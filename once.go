@@ -86,7 +86,7 @@ func prepare(c *cli.Context) (*agent.Agent, agent.Pass, error) {
 	}
 	consul, err := connect(cfg.Consul)
 	if err != nil {
-		return nil, agent.Pass{}, codedError{exitConfig, err}
+		return nil, agent.Pass{}, errConnect(err)
 	}
 	a := agent.New(cfg, consul, hclog.NewNullLogger(), prometheus.NewRegistry())
 	pass, err := a.Plan(c.Context)

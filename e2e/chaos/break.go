@@ -227,7 +227,7 @@ func (w *world) setRules(ctx context.Context, rules string) error {
 
 // rotate gives the registrar a new token and later takes the old one back.
 func (w *world) rotate(ctx context.Context, rng *rand.Rand) (string, error) {
-	if w.broken("token") || w.broken("server") || time.Since(w.token.rotated) < repairWindow {
+	if w.broken("token") || w.broken("server") || time.Since(w.token.rotated) < repairWindow || time.Since(w.run.begun) < time.Second {
 		return "", errNotNow
 	}
 	old := w.token.accessor
