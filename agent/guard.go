@@ -3,6 +3,7 @@ package agent
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -17,8 +18,8 @@ const guardWindow = 10 * time.Minute
 // process: all durable state is Consul's.
 type guard struct {
 	budget register.Budget
-	// gone are the times of the removals in the window, oldest first.
-	gone []time.Time
+	// gone are the removals in the window, oldest first.
+	gone []removal
 	// released are the KV keys whose removal is approved, and until when.
 	released map[string]time.Time
 	// held are the KV keys whose removal waits, with what was announced for them as
@@ -26,6 +27,14 @@ type guard struct {
 	held map[string][]register.Registration
 	// lost are the keys that the servers have forgotten, and since when we know.
 	lost map[string]time.Time
+}
+
+// removal is a service that went, or that may have gone: when the answer of Consul is
+// lost, it is not known.
+type removal struct {
+	id    register.ID
+	at    time.Time
+	known bool
 }
 
 // withhold returns those of the lost keys whose services have to stay: not those whose
@@ -51,22 +60,33 @@ func (g *guard) withhold(lost, withheld []string, now time.Time) []string {
 
 // hold takes out of the plan what has to wait.
 func (g *guard) hold(plan register.Plan, desired register.Desired, owned int, now time.Time) register.Plan {
-	g.gone = slices.DeleteFunc(g.gone, func(t time.Time) bool { return now.Sub(t) >= guardWindow })
+	g.gone = slices.DeleteFunc(g.gone, func(r removal) bool { return now.Sub(r.at) >= guardWindow })
 	budget := g.budget
 	budget.Spent = len(g.gone)
+	g.expire(plan.Leaving(desired), now)
 	budget.Released = map[string]struct{}{}
-	for key, until := range g.released {
-		if now.Before(until) {
-			budget.Released[key] = struct{}{}
-		} else {
-			delete(g.released, key)
-		}
+	for key := range g.released {
+		budget.Released[key] = struct{}{}
 	}
 	budget.Held = map[string]struct{}{}
 	for key := range g.held {
 		budget.Held[key] = struct{}{}
 	}
 	return budget.Hold(plan, desired, owned)
+}
+
+// expire drops approvals whose time is up, and those of keys whose services do not
+// leave any more: they are back, or somebody else has removed them.
+func (g *guard) expire(leaving []register.Step, now time.Time) {
+	leaves := map[string]bool{}
+	for _, step := range leaving {
+		leaves[step.Key()] = true
+	}
+	for key, until := range g.released {
+		if !now.Before(until) || !leaves[key] {
+			delete(g.released, key)
+		}
+	}
 }
 
 // keep remembers what waits: what the plan holds, with what the pass before announced
@@ -112,20 +132,32 @@ func (g *guard) restore(desired register.Desired, actual register.Actual) []stri
 // note counts what was removed. A move is no removal, and what a human approved does
 // not count either.
 func (g *guard) note(pass Pass, now time.Time) {
-	gone := map[register.ID]bool{}
+	outcomes := map[register.ID]error{}
 	for _, o := range pass.Report.Outcomes {
-		gone[o.Step.ID] = o.Err == nil
+		outcomes[o.Step.ID] = o.Err
 	}
 	for _, step := range pass.Plan.Leaving(pass.Desired) {
+		err := outcomes[step.ID]
 		_, released := g.released[step.Key()]
 		switch {
-		case !gone[step.ID]:
-		case released:
+		case err != nil && statusCode(err) != 0, errors.Is(err, register.ErrPostponed):
+		case !released:
+			g.count(removal{id: step.ID, at: now, known: err == nil})
+		case err == nil:
 			delete(g.released, step.Key()) // an approval is for one removal of a key
-		default:
-			g.gone = append(g.gone, now)
 		}
 	}
+}
+
+// count adds a removal. The next try of one that may have happened is the same one.
+func (g *guard) count(r removal) {
+	for i, before := range g.gone {
+		if before.id == r.id && !before.known {
+			g.gone[i] = r
+			return
+		}
+	}
+	g.gone = append(g.gone, r)
 }
 
 // release lets the removal of these keys happen.
