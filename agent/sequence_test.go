@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -248,19 +249,19 @@ func TestRestartWithANewTokenRekeys(t *testing.T) {
 func TestApprovalIsUsedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
-		fill(c, 40)
+		fillTwo(c)
 		r := start(t, c)
 		r.after(5 * time.Second)
-		remove(c, 0, 20)
+		removeGone(c)
 		r.after(5 * time.Second)
 		approveIn(t, c, r.status().Waiting[0].Hash, "", 24*time.Hour)
 		r.after(10 * time.Second)
-		fill(c, 40) // they come back
+		fillTwo(c) // they come back
 		r.after(6 * time.Hour)
 		if got := len(c.Services()); got != 40 {
 			t.Fatalf("setup %d", got)
 		}
-		remove(c, 0, 20) // somebody's mistake
+		removeGone(c) // somebody's mistake
 		r.after(10 * time.Second)
 		if got := len(c.Services()); got != 40 {
 			t.Errorf("%d services, want 40: nobody approved this plan", got)
@@ -310,17 +311,17 @@ func TestRestoreOvertakenByAWriteIsSeen(t *testing.T) {
 	})
 }
 
+// unblocked is a server that lets go of every blocking query below a path at once.
 type unblocked struct {
 	base  http.RoundTripper
 	path  string
-	limit int
-	count *int
+	limit int64
+	count *atomic.Int64
 }
 
 func (u unblocked) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.HasPrefix(r.URL.Path, u.path) {
-		*u.count++
-		if *u.count < u.limit {
+		if u.count.Add(1) < u.limit {
 			q := r.URL.Query()
 			q.Del("index")
 			r = r.Clone(r.Context())
@@ -335,7 +336,7 @@ func TestDriftDoesNotSpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
 		fill(c, 1)
-		var count int
+		var count atomic.Int64
 		client, err := api.NewClient(&api.Config{Address: "127.0.0.1:8500", Token: TokenPlace,
 			HttpClient: &http.Client{Transport: NewToken("").Transport(unblocked{c.Transport(), "/v1/catalog/node-services/", 5000, &count})}})
 		if err != nil {
@@ -343,7 +344,7 @@ func TestDriftDoesNotSpin(t *testing.T) {
 		}
 		r := startConsul(t, c, Consul{Client: client, Token: NewToken("")})
 		r.after(10 * time.Second)
-		if count > 100 {
+		if count := count.Load(); count > 100 {
 			t.Errorf("%d doorbells in 10 s", count)
 		}
 	})
@@ -355,10 +356,10 @@ func TestUnreadableApprovalIsSaid(t *testing.T) {
 		c := consultest.New()
 		c.DenyByDefault()
 		c.Grant("t", consultest.Rules{Key: map[string]string{"kubernetes/deployments/": "list"}, Service: map[string]string{"": "write"}, Agent: "read", Node: "read"})
-		fill(c, 40)
+		fillTwo(c)
 		r := startAs(t, c, "t")
 		r.after(5 * time.Second)
-		remove(c, 0, 20)
+		removeGone(c)
 		r.after(5 * time.Second)
 		approveIn(t, c, r.status().Waiting[0].Hash, "", time.Hour)
 		r.after(time.Minute)
