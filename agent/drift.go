@@ -53,6 +53,7 @@ func (d *drift) follow(ctx context.Context, waits retry) error {
 	}
 	var index uint64
 	for {
+		start := time.Now()
 		next, err := d.listen(ctx, node, index)
 		if err != nil {
 			return fmt.Errorf("watch node %s: %w", node, err)
@@ -64,11 +65,12 @@ func (d *drift) follow(ctx context.Context, waits retry) error {
 		if err := d.pace.Wait(ctx); err != nil {
 			return err
 		}
-		if next != index {
+		letGo := next == index && time.Since(start) < d.wait
+		if next != index || letGo {
 			d.ring.put(struct{}{})
 		}
-		if next < index {
-			next = 0 // the servers went back in time: start again
+		if next < index || letGo {
+			next = 0 // the servers went back in time, or may have: start again
 		}
 		index = next
 	}

@@ -584,3 +584,20 @@ func TestPatienceForgets(t *testing.T) {
 		t.Errorf("%d steps are remembered after an hour", len(p.steps))
 	}
 }
+
+// A restore takes the catalog back as well: the doorbell, which comes back with the
+// index it was asked for, says so, and not only the next look at the clock.
+func TestRestoreOfAnIdleCatalogIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 2)
+		r := start(t, c)
+		r.after(time.Minute)
+		old := c.Snapshot()
+		fill(c, 4)
+		r.after(10 * time.Minute) // nothing else is about to happen
+		c.Restore(old)
+		r.after(40 * time.Second)
+		r.announces("s000:30000", "s001:30001", "s002:30002", "s003:30003")
+	})
+}

@@ -113,7 +113,7 @@ func TestServiceComesChangesAndGoes(t *testing.T) {
 	r.remove("web") // the tree does not exist any more
 	r.announces()
 	eventually(t, func() error { return r.checkGone("cart") })
-	must(t, r.isReady())
+	r.ready()
 }
 
 // tagged returns nil if the catalog shows exactly these tags.
@@ -163,7 +163,7 @@ func TestCheckFollowsTheNodePort(t *testing.T) {
 	t.Cleanup(func() { must(t, closePort()) })
 	eventually(t, func() error { return r.health(r.id("alive"), api.HealthPassing) })
 	must(t, r.health(r.id("dead"), api.HealthCritical))
-	must(t, r.isReady())
+	r.ready()
 }
 
 // What is edited by hand comes back long before the next comparison is due.

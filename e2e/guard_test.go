@@ -15,7 +15,7 @@ func TestBigRemovalsWait(t *testing.T) {
 	r.announces(want...)
 	r.settled()
 	must(t, r.holds(want...))
-	must(t, r.isReady())
+	r.ready()
 	if held, err := r.metric("k8s_registrar_pending_removals"); err != nil || held != 15 {
 		t.Errorf("%v pending removals, %v", held, err)
 	}

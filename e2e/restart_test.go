@@ -86,6 +86,6 @@ func TestSecondInstanceIsRefused(t *testing.T) {
 	if code := second.cmd.ProcessState.ExitCode(); code != 1 || second.count("another k8s-registrar") == 0 {
 		t.Errorf("the second one ended with %d:\n%s", code, second.log())
 	}
-	must(t, first.isReady())
+	eventually(t, first.isReady)
 	must(t, r.holds(want...))
 }

@@ -28,7 +28,7 @@ func TestTokenIsReplaced(t *testing.T) {
 	r.start(often, "--consul-token-file="+file)
 	r.announces(want...)
 	r.ready()
-	must(t, r.health(r.id("s000"), api.HealthPassing))
+	eventually(t, func() error { return r.health(r.id("s000"), api.HealthPassing) })
 
 	must(t, os.WriteFile(file, []byte(fresh.SecretID), 0o600))
 	replaced := time.Now()
