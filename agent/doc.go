@@ -5,7 +5,7 @@
 //	watch      KV tree -> newest known Snapshot       watch.go, knowledge.go
 //	drift      "look at the local agent again"        drift.go
 //	rotation   token file -> token in force           token.go
-//	loop       Snapshot -> Pass -> Status             loop.go, pass.go
+//	loop       Snapshot -> Pass -> Status             loop.go, round.go, pass.go
 //	http       Status -> people and Prometheus        http.go, metrics.go
 //
 // The loop owns all state. What it shows, it shows as finished values: a
