@@ -111,10 +111,7 @@ func (g *guard) keep(plan register.Plan, before register.Desired, restored []str
 // the keys of it.
 func (g *guard) restore(desired register.Desired, actual register.Actual) []string {
 	var restored []string
-	announced := map[string]bool{}
-	for _, want := range desired.Want {
-		announced[want.Key()] = true
-	}
+	announced := desired.Announced()
 	for key, registrations := range g.held {
 		if _, released := g.released[key]; released || announced[key] {
 			continue

@@ -52,10 +52,7 @@ func (b Budget) Hold(plan Plan, desired Desired, owned int) Plan {
 // Leaving returns the removals of services that go away. A removal whose KV key is
 // announced under another ID is none of them: it is a move.
 func (p Plan) Leaving(desired Desired) []Step {
-	announced := map[string]bool{}
-	for _, want := range desired.Want {
-		announced[want.Key()] = true
-	}
+	announced := desired.Announced()
 	var leaving []Step
 	for _, step := range p.Steps {
 		if step.Action == Remove && !announced[step.Key()] {

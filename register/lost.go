@@ -11,10 +11,7 @@ import (
 // time and have not seen the key yet. The agent's own memory tells, even after a
 // restart of ours.
 func Lost(desired Desired, actual Actual, index uint64) []string {
-	announced := map[string]bool{}
-	for _, want := range desired.Want {
-		announced[want.Key()] = true
-	}
+	announced := desired.Announced()
 	var lost []string
 	for _, have := range actual.Ours {
 		created, err := strconv.ParseUint(have.Meta[MetaCreated], 10, 64)

@@ -114,6 +114,15 @@ type Desired struct {
 	Keep map[string]struct{}
 }
 
+// Announced returns the KV keys that something is announced for, under whatever ID.
+func (d Desired) Announced() map[string]bool {
+	keys := make(map[string]bool, len(d.Want))
+	for _, want := range d.Want {
+		keys[want.Key()] = true
+	}
+	return keys
+}
+
 // Actual is what the local agent holds.
 type Actual struct {
 	// Ours are the services that we own.
