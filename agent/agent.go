@@ -115,11 +115,10 @@ func (a *Agent) watch(snapshots news[Snapshot]) *watch {
 }
 
 func (a *Agent) drift(rings news[struct{}], what string, ask func(string, *api.QueryOptions) (uint64, error)) *drift {
-	local := register.NewLocal(a.client, register.Owner{Instance: a.config.Instance})
 	return &drift{
 		ask: ask,
 		node: func(ctx context.Context) (string, error) {
-			node, err := local.Node(ctx)
+			node, err := a.reconciler.local.Node(ctx)
 			return node.Name, err
 		},
 		wait:  a.config.Watch.Wait,
