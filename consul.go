@@ -82,7 +82,7 @@ func transport() *http.Transport {
 		DialContext:         (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 5 * time.Second,
 		DisableCompression:  true,
-		MaxIdleConnsPerHost: 8,
+		MaxIdleConnsPerHost: 160, // a query that comes back waits again at once: see watch.queries
 		IdleConnTimeout:     5 * time.Minute,
 		ForceAttemptHTTP2:   true,
 	}

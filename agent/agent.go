@@ -61,7 +61,8 @@ func New(cfg config.Config, consul Consul, log hclog.Logger, registry *prometheu
 }
 
 func (a *Agent) tree() tree {
-	return tree{kv: a.client.KV(), prefix: kvschema.Prefix(a.config.KeyPath), token: a.token.set}
+	prefix := kvschema.Prefix(a.config.KeyPath)
+	return tree{kv: a.client.KV(), prefix: prefix, reader: kvschema.NewReader(prefix), token: a.token.set}
 }
 
 // Reread looks at the token file now. It returns at once.
@@ -103,7 +104,8 @@ func (a *Agent) watch(snapshots news[Snapshot]) *watch {
 		tree:     a.tree(),
 		wait:     a.config.Watch.Wait,
 		fullRead: a.config.Watch.FullRead,
-		pace:     rate.NewLimiter(rate.Every(a.config.Watch.MinInterval), 1),
+		pace:     a.config.Watch.MinInterval,
+		most:     a.config.Watch.Queries,
 		quiet:    rate.NewLimiter(rate.Every(quietPace), 1),
 		news:     snapshots,
 		show: func(known *Snapshot, err error) {

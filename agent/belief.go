@@ -21,18 +21,18 @@ const epochTrust = time.Hour
 type Belief struct {
 	// Snapshot is the newest one.
 	Snapshot Snapshot
-	// Withheld are the pairs that Snapshot lacks and that stay nevertheless, sorted.
-	Withheld []kvschema.Pair
+	// Withheld are the keys that Snapshot lacks and that stay nevertheless, sorted.
+	Withheld []*kvschema.Reading
 	// Since is when the servers last went back in time.
 	Since time.Time
 }
 
-// Pairs is the tree as it is believed to be, sorted.
-func (b Belief) Pairs() []kvschema.Pair {
+// Readings is the tree as it is believed to be, sorted.
+func (b Belief) Readings() []*kvschema.Reading {
 	if len(b.Withheld) == 0 {
-		return b.Snapshot.Pairs
+		return b.Snapshot.Readings
 	}
-	return slices.SortedFunc(slices.Values(slices.Concat(b.Snapshot.Pairs, b.Withheld)), byKey)
+	return slices.SortedFunc(slices.Values(slices.Concat(b.Snapshot.Readings, b.Withheld)), kvschema.ByKey)
 }
 
 // learn takes over a snapshot that is newer.
@@ -46,7 +46,7 @@ func (b Belief) learn(fresh Snapshot, now time.Time) Belief {
 	default:
 		return next
 	}
-	next.Withheld = missing(b.Pairs(), fresh.Pairs)
+	next.Withheld = missing(b.Readings(), fresh.Readings)
 	return next
 }
 
@@ -61,8 +61,8 @@ func (b Belief) settled(now time.Time) bool {
 // withheldKeys are the keys of what is withheld.
 func (b Belief) withheldKeys() []string {
 	var keys []string
-	for _, pair := range b.Withheld {
-		keys = append(keys, pair.Key)
+	for _, reading := range b.Withheld {
+		keys = append(keys, reading.Key)
 	}
 	return keys
 }

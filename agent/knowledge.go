@@ -7,38 +7,23 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 )
 
-// Snapshot is one complete state of the tree that is known to be true.
-type Snapshot struct {
-	// Index is the X-Consul-Index of the answer, never 0.
-	Index uint64
-	// Pairs are all keys below the prefix, sorted.
-	Pairs []kvschema.Pair
-	// Epoch counts how often the servers went back in time since we watch them, see
-	// [Belief].
-	Epoch int
-}
-
-// answer is what one recursive read of the tree said, with everything that decides
+// answer is what was said of the whole tree at one moment, with everything that decides
 // what it proves.
 type answer struct {
-	err   error
-	pairs []kvschema.Pair
-	index uint64
-	// leader is X-Consul-KnownLeader.
-	leader bool
-	// filtered is X-Consul-Results-Filtered-By-ACLs.
-	filtered bool
-	// trusted tells that filtering would have been reported: there was a token, or
-	// ACLs allow by default. Consul does not tell an anonymous reader.
-	trusted bool
+	err error
+	origin
+	// readings are the keys that are there, sorted, each as it was last seen.
+	readings []*kvschema.Reading
 	// consistent tells that the leader was asked, and asked its followers.
 	consistent bool
-	// abandoned tells that the server had let go of the blocking query before: it
+	// abandoned tells that the server had let go of a blocking query before: it
 	// stops, or a snapshot was restored under it.
 	abandoned bool
 	// probe is the answer for the single key at the root, which unlike a list is
 	// refused when it may not be read.
 	probe probe
+	// parts say how fresh each part of the readings is.
+	parts []part
 }
 
 // probe is what a read of a single key proved about our permission.
@@ -67,15 +52,6 @@ func (known) isVerdict()    {}
 func (unproven) isVerdict() {}
 func (doubtful) isVerdict() {}
 
-// Reasons why an answer is not knowledge. They name the metric's label and tell
-// what to do.
-var (
-	errNotKV     = errors.New("the answer carries no X-Consul-Index: is there a proxy between us and Consul?")
-	errNoLeader  = errors.New("the Consul servers have no leader")
-	errFiltered  = errors.New("ACLs hide a part of the tree: grant key_prefix list (or read) on all of it")
-	errForbidden = errors.New("the token may not read the tree, which looks the same as an empty tree: grant key_prefix list (or read)")
-)
-
 // judge says what an answer proves, given what was known before (nil for nothing).
 //
 //	answer                                         verdict
@@ -88,22 +64,19 @@ var (
 //	or the server let go of the query before
 //	anything else                                  known
 func judge(before *Snapshot, a answer) verdict {
-	switch {
-	case a.err != nil:
+	if a.err != nil {
 		return doubtful{a.err}
-	case a.index == 0:
-		return doubtful{errNotKV}
-	case !a.leader:
-		return doubtful{errNoLeader}
-	case a.filtered:
-		return doubtful{errFiltered}
-	case a.probe == forbidden:
+	}
+	if doubt := a.doubt(); doubt != nil {
+		return doubtful{doubt}
+	}
+	if a.probe == forbidden {
 		return doubtful{errForbidden}
 	}
 	if why := doubts(before, a); why != "" {
 		return unproven{why}
 	}
-	fresh := Snapshot{Index: a.index, Pairs: a.pairs}
+	fresh := Snapshot{Index: a.index, Listed: a.index, Readings: a.readings, parts: a.parts}
 	if before != nil {
 		fresh.Epoch = before.Epoch
 		if wentBack(*before, fresh, a.abandoned) {
@@ -118,7 +91,7 @@ func doubts(before *Snapshot, a answer) string {
 	switch {
 	case !a.trusted && a.probe == notProbed:
 		return "an anonymous reader is not told what ACLs hide"
-	case len(a.pairs) == 0 && (a.probe == notProbed || !a.consistent):
+	case len(a.readings) == 0 && (a.probe == notProbed || !a.consistent):
 		return "an empty tree looks the same as a forbidden one"
 	case a.consistent:
 		return ""
@@ -131,40 +104,21 @@ func doubts(before *Snapshot, a answer) string {
 }
 
 // wentBack tells whether the servers lost their memory between two snapshots: a
-// deletion always raises the index, so keys that are missing at an index that did
-// not rise mean restored or lost data. The index also goes back when old tombstones
-// are reaped, but then no key is missing.
+// deletion always raises the index above those at which the key was there, so keys that
+// are missing at one that is not above mean restored or lost data, and so do keys that
+// are missing while the index fell. The index also falls when old tombstones are reaped,
+// but then no key is missing.
 //
 // A write right after a restore raises the index above what we knew. Then a key that
 // was changed less recently than we knew gives the restore away, and a query that the
 // server let go of makes it likely enough.
 func wentBack(before, fresh Snapshot, abandoned bool) bool {
-	if len(missing(before.Pairs, fresh.Pairs)) == 0 {
+	lost := missing(before.Readings, fresh.Readings)
+	if len(lost) == 0 {
 		return false
 	}
-	return abandoned || fresh.Index <= before.Index || anyOlder(before.Pairs, fresh.Pairs)
-}
-
-// anyOlder tells whether a key has gone back to an earlier state. Both are sorted.
-func anyOlder(before, fresh []kvschema.Pair) bool {
-	for _, pair := range before {
-		i, found := slices.BinarySearchFunc(fresh, pair, byKey)
-		if found && fresh[i].ModifyIndex < pair.ModifyIndex {
-			return true
-		}
-	}
-	return false
-}
-
-// missing returns the pairs of before whose keys are not in after. Both are sorted.
-func missing(before, after []kvschema.Pair) []kvschema.Pair {
-	var lost []kvschema.Pair
-	for _, pair := range before {
-		if _, found := slices.BinarySearchFunc(after, pair, byKey); !found {
-			lost = append(lost, pair)
-		}
-	}
-	return lost
+	return abandoned || fresh.Index < before.Index || anyOlder(before.Readings, fresh.Readings) ||
+		slices.ContainsFunc(lost, func(r *kvschema.Reading) bool { return fresh.Index <= before.seen(r.Key) })
 }
 
 // reason is the bounded name of a doubt, for a metric's label.

@@ -16,26 +16,31 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// keys makes pairs of one-letter keys.
-func keys(letters string) []kvschema.Pair {
-	var pairs []kvschema.Pair
+// keys makes readings of one-letter keys.
+func keys(letters string) []*kvschema.Reading {
+	var readings []*kvschema.Reading
 	for _, letter := range letters {
-		pairs = append(pairs, kvschema.Pair{Key: string(letter)})
+		readings = append(readings, &kvschema.Reading{Ref: kvschema.Ref{Key: string(letter)}})
 	}
-	return pairs
+	return readings
 }
 
-func letters(pairs []kvschema.Pair) string {
+func letters(readings []*kvschema.Reading) string {
 	var s string
-	for _, p := range pairs {
-		s += p.Key
+	for _, r := range readings {
+		s += r.Key
 	}
 	return s
 }
 
+// listedAt is a snapshot of what one answer for the whole tree said.
+func listedAt(index uint64, letters string) *Snapshot {
+	return &Snapshot{Index: index, Listed: index, Readings: keys(letters)}
+}
+
 // plain is an answer that nothing is wrong with.
 func plain(index uint64, letters string) answer {
-	return answer{pairs: keys(letters), index: index, leader: true, trusted: true}
+	return answer{readings: keys(letters), origin: origin{index: index, leader: true, trusted: true}}
 }
 
 // sure is the same, from a consistent read with a probe.
@@ -53,8 +58,7 @@ func with(a answer, change func(*answer)) answer {
 // TestUnknownIsNotEmpty is invariant 1: each row is an answer that Consul gives, and
 // what it proves.
 func TestUnknownIsNotEmpty(t *testing.T) {
-	abc := &Snapshot{Index: 50, Pairs: keys("abc")}
-	empty := &Snapshot{Index: 50}
+	abc, empty := listedAt(50, "abc"), listedAt(50, "")
 
 	for _, row := range []struct {
 		name   string
@@ -113,7 +117,7 @@ func TestUnknownIsNotEmpty(t *testing.T) {
 func describe(v verdict) string {
 	switch v := v.(type) {
 	case known:
-		s := "known: " + letters(v.snapshot.Pairs)
+		s := "known: " + letters(v.snapshot.Readings)
 		if v.snapshot.Epoch > 0 {
 			s += ", other epoch"
 		}
@@ -132,7 +136,7 @@ func describe(v verdict) string {
 func TestBelief(t *testing.T) {
 	at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
 	snapshot := func(epoch int, letters string) Snapshot {
-		return Snapshot{Index: 1, Pairs: keys(letters), Epoch: epoch}
+		return Snapshot{Index: 1, Readings: keys(letters), Epoch: epoch}
 	}
 	type step struct {
 		minute   int
@@ -163,7 +167,7 @@ func TestBelief(t *testing.T) {
 			var b Belief
 			for _, s := range row.steps {
 				b = b.learn(s.fresh, at(s.minute))
-				if got := letters(b.Pairs()); got != s.pairs {
+				if got := letters(b.Readings()); got != s.pairs {
 					t.Errorf("minute %d: pairs %q, want %q", s.minute, got, s.pairs)
 				}
 				if got := letters(b.Withheld); got != s.withheld {
@@ -176,17 +180,17 @@ func TestBelief(t *testing.T) {
 
 // An hour of trust begins when the servers last went back, and with nothing else.
 func TestBeliefSettles(t *testing.T) {
-	b := Belief{}.learn(Snapshot{Pairs: keys("ab")}, noon)
-	b = b.learn(Snapshot{Pairs: keys("a"), Epoch: 1}, noon)
-	b = b.learn(Snapshot{Pairs: keys("ac"), Epoch: 1}, noon.Add(30*time.Minute))
+	b := Belief{}.learn(Snapshot{Readings: keys("ab")}, noon)
+	b = b.learn(Snapshot{Readings: keys("a"), Epoch: 1}, noon)
+	b = b.learn(Snapshot{Readings: keys("ac"), Epoch: 1}, noon.Add(30*time.Minute))
 	if b.settled(noon.Add(59*time.Minute)) || !b.settled(noon.Add(time.Hour)) {
 		t.Error("settled is not an hour after the servers went back")
 	}
-	again := b.learn(Snapshot{Pairs: keys("a"), Epoch: 2}, noon.Add(50*time.Minute))
+	again := b.learn(Snapshot{Readings: keys("a"), Epoch: 2}, noon.Add(50*time.Minute))
 	if again.settled(noon.Add(time.Hour)) {
 		t.Error("settled though the servers went back again")
 	}
-	if got := letters(b.trust().Pairs()); got != "ac" {
+	if got := letters(b.trust().Readings()); got != "ac" {
 		t.Errorf("trusted %q, want ac", got)
 	}
 }
@@ -203,13 +207,15 @@ func TestNoAnswerLosesAKeyWithoutProof(t *testing.T) {
 			}
 			return s
 		})
-		before := &Snapshot{Index: 50, Pairs: keys(subset.Draw(t, "before"))}
+		before := listedAt(50, subset.Draw(t, "before"))
 		a := answer{
-			pairs:      keys(subset.Draw(t, "after")),
-			index:      rapid.SampledFrom([]uint64{0, 1, 49, 50, 51, 90}).Draw(t, "index"),
-			leader:     rapid.Bool().Draw(t, "leader"),
-			filtered:   rapid.Bool().Draw(t, "filtered"),
-			trusted:    rapid.Bool().Draw(t, "trusted"),
+			readings: keys(subset.Draw(t, "after")),
+			origin: origin{
+				index:    rapid.SampledFrom([]uint64{0, 1, 49, 50, 51, 90}).Draw(t, "index"),
+				leader:   rapid.Bool().Draw(t, "leader"),
+				filtered: rapid.Bool().Draw(t, "filtered"),
+				trusted:  rapid.Bool().Draw(t, "trusted"),
+			},
 			consistent: rapid.Bool().Draw(t, "consistent"),
 			probe:      probe(rapid.IntRange(0, 2).Draw(t, "probe")),
 		}
@@ -218,9 +224,9 @@ func TestNoAnswerLosesAKeyWithoutProof(t *testing.T) {
 			return
 		}
 		belief := Belief{}.learn(*before, noon).learn(v.snapshot, noon)
-		lost := missing(before.Pairs, belief.Pairs())
+		lost := missing(before.Readings, belief.Readings())
 		proof := a.index > 50 && a.leader && !a.filtered && a.probe != forbidden &&
-			(a.trusted || a.probe == readable) && (len(a.pairs) > 0 || a.consistent && a.probe == readable)
+			(a.trusted || a.probe == readable) && (len(a.readings) > 0 || a.consistent && a.probe == readable)
 		if len(lost) > 0 && !proof {
 			t.Fatalf("lost %q by %+v", letters(lost), a)
 		}
@@ -237,20 +243,22 @@ func TestDoorbell(t *testing.T) {
 		name              string
 		known, asked, got uint64
 		early             bool
-		want              bell
+		want              heard
 	}{
-		{"time is up", 50, 50, 50, false, silent},
-		{"a change", 50, 50, 51, true, rang},
-		{"a change at the last moment", 50, 50, 51, false, rang},
-		{"let go: restore, or a server that stops", 50, 50, 50, true, abandoned},
-		{"went back after waiting", 50, 50, 40, false, suspicious},
-		{"went back at once", 50, 50, 40, true, suspicious},
-		{"asked without waiting, nothing new", 50, 0, 50, true, silent},
-		{"asked without waiting, a change", 50, 0, 51, true, rang},
-		{"asked without waiting, went back", 50, 0, 40, true, suspicious},
+		{"time is up", 50, 50, 50, false, silence},
+		{"a change", 50, 50, 51, true, change},
+		{"a change at the last moment", 50, 50, 51, false, change},
+		{"let go: restore, or a server that stops", 50, 50, 50, true, abandonment},
+		{"went back after waiting", 50, 50, 40, false, suspicion},
+		{"went back at once", 50, 50, 40, true, suspicion},
+		{"asked without waiting, nothing new", 50, 0, 50, true, silence},
+		{"asked without waiting, a change", 50, 0, 51, true, change},
+		{"asked without waiting, went back", 50, 0, 40, true, suspicion},
+		{"read meanwhile, and that was the change", 51, 50, 51, true, silence},
+		{"read meanwhile, and there is another change", 51, 50, 52, true, change},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if got := hear(row.known, row.asked, row.got, row.early); got != row.want {
+			if got := hear(row.known, ring{asked: row.asked, got: row.got, early: row.early}); got != row.want {
 				t.Errorf("hear = %v, want %v", got, row.want)
 			}
 		})

@@ -29,7 +29,11 @@ func (a *Agent) Apply(ctx context.Context, pass Pass, done func(register.Outcome
 
 // know reads the tree once, in the surest way.
 func (a *Agent) know(ctx context.Context) (Snapshot, error) {
-	return a.watch(nil).read(ctx, nil, suspicious, 0)
+	w := a.watch(newNews[Snapshot]())
+	if err := w.survey(ctx); err != nil {
+		return Snapshot{}, err
+	}
+	return *w.known, nil
 }
 
 // Unreachable tells whether an error means that Consul did not answer, or could not

@@ -64,7 +64,6 @@ func (p Pass) Err() error {
 // reconciler knows how to compare and to apply, once.
 type reconciler struct {
 	local   *register.Local
-	decoder *kvschema.Decoder
 	mapping register.Mapping
 	guard   guard
 	config  config.Config
@@ -77,7 +76,6 @@ func newReconciler(cfg config.Config, local *register.Local, token *Token) *reco
 	owner := register.Owner{Instance: cfg.Instance}
 	return &reconciler{
 		local:   local,
-		decoder: kvschema.NewDecoder(kvschema.Prefix(cfg.KeyPath)),
 		mapping: register.Mapping{Owner: owner, Health: health.Settings(cfg.Check)},
 		guard:   guard{budget: register.Budget{Min: cfg.Guard.Min, Percent: cfg.Guard.Percent, Unlimited: cfg.Guard.AllowRemovals}},
 		config:  cfg,
@@ -94,7 +92,7 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 		}
 	}
 	pass.Node = r.node
-	tree := r.decoder.Decode(belief.Pairs())
+	tree := kvschema.Compose(belief.Readings())
 	pass.Desired, pass.Problems = r.mapping.Desired(tree, r.node)
 	var err error
 	if pass.Actual, err = r.local.Actual(ctx); err != nil {

@@ -2,10 +2,9 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -13,70 +12,122 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 )
 
-// readTimeout bounds a read that does not block; for one that does it is what the
-// answer may take beyond the time that was asked for.
-const readTimeout = 15 * time.Second
+const (
+	// readTimeout bounds a read that does not block; for one that does it is what the
+	// answer may take beyond the time that was asked for.
+	readTimeout = 15 * time.Second
+	// catchUp is how long a follower that lags may take to catch up.
+	catchUp = 10 * time.Second
+)
 
 // tree reads a tree of Consul's key/value store. It decides nothing.
 type tree struct {
 	kv     *api.KV
 	prefix string
-	// token tells whether requests carry a token, see answer.trusted.
+	reader kvschema.Reader
+	// token tells whether requests carry a token, see origin.trusted.
 	token func() bool
 }
 
-// ask waits until the tree's index passes the given one, or for about as long as
-// wait, and returns the index that is then current. It asks for the names of the
-// top folders only: the index is that of everything below, and the answer small.
-func (t tree) ask(ctx context.Context, index uint64, wait time.Duration) (uint64, error) {
+// queryOptions say how an answer is to be had; those of a request are a copy.
+type queryOptions = *api.QueryOptions
+
+// origin is what an answer says about itself.
+type origin struct {
+	index uint64
+	// leader is X-Consul-KnownLeader.
+	leader bool
+	// filtered is X-Consul-Results-Filtered-By-ACLs.
+	filtered bool
+	// trusted tells that filtering would have been reported: there was a token, or
+	// ACLs allow by default. Consul does not tell an anonymous reader.
+	trusted bool
+}
+
+// Reasons why an answer is not knowledge. They name the metric's label and tell
+// what to do.
+var (
+	errNotKV     = errors.New("the answer carries no X-Consul-Index: is there a proxy between us and Consul?")
+	errNoLeader  = errors.New("the Consul servers have no leader")
+	errFiltered  = errors.New("ACLs hide a part of the tree: grant key_prefix list (or read) on all of it")
+	errForbidden = errors.New("the token may not read the tree, which looks the same as an empty tree: grant key_prefix list (or read)")
+)
+
+// doubt says why an answer is not knowledge, whatever it says; nil if it may be.
+func (o origin) doubt() error {
+	switch {
+	case o.index == 0:
+		return errNotKV
+	case !o.leader:
+		return errNoLeader
+	case o.filtered:
+		return errFiltered
+	}
+	return nil
+}
+
+func (t tree) origin(meta *api.QueryMeta) origin {
+	return origin{
+		index:    meta.LastIndex,
+		leader:   meta.KnownLeader,
+		filtered: meta.ResultsFilteredByACLs,
+		trusted:  t.token() || meta.DefaultACLPolicy == "allow",
+	}
+}
+
+// ask waits until the index of a prefix passes the given one, or for about as long as
+// wait, and returns the names right below the prefix and the index that is then current.
+// The index is that of everything below, and the answer small.
+func (t tree) ask(ctx context.Context, prefix string, index uint64, wait time.Duration) ([]string, uint64, error) {
 	// Consul adds up to a sixteenth of the wait, so that readers spread.
 	ctx, cancel := context.WithTimeout(ctx, wait+wait/16+readTimeout)
 	defer cancel()
 	// A blocking query at a follower survives the loss of the leader; one at the
 	// leader is stuck in retries for half a minute.
 	options := &api.QueryOptions{WaitIndex: index, WaitTime: wait, AllowStale: true}
-	_, meta, err := t.kv.Keys(t.prefix, "/", options.WithContext(ctx))
+	names, meta, err := t.kv.Keys(prefix, "/", options.WithContext(ctx))
 	if err != nil {
-		return 0, fmt.Errorf("watch %s: %w", t.prefix, err)
+		return nil, 0, fmt.Errorf("watch %s: %w", prefix, err)
 	}
-	return meta.LastIndex, nil
+	return names, meta.LastIndex, nil
 }
 
-// readAt reads the tree as of an index or later. Asking for what comes after the
-// index before makes a follower that lags wait until it has caught up.
-func (t tree) readAt(ctx context.Context, index uint64) answer {
-	return t.list(ctx, &api.QueryOptions{AllowStale: true, WaitIndex: index - 1, WaitTime: 10 * time.Second})
+// since are the options of a read of what is true at an index or later. Asking for what
+// comes after the index before makes a follower that lags wait until it has caught up.
+func since(index uint64) queryOptions {
+	return &api.QueryOptions{AllowStale: true, WaitIndex: index - 1, WaitTime: catchUp}
 }
 
-// readConsistent reads the tree from a leader that has made sure that it is one, and
-// probes whether we may read it at all.
-func (t tree) readConsistent(ctx context.Context) answer {
-	a := t.list(ctx, &api.QueryOptions{RequireConsistent: true})
-	a.consistent = true
-	if a.err == nil {
-		a.probe, a.err = t.mayRead(ctx, t.prefix)
-	}
-	return a
-}
+// consistent are the options of a read from a leader that has made sure that it is one.
+func consistent() queryOptions { return &api.QueryOptions{RequireConsistent: true} }
 
-func (t tree) list(ctx context.Context, options *api.QueryOptions) answer {
+// names lists every key of the tree.
+func (t tree) names(ctx context.Context, options queryOptions) ([]string, origin, error) {
 	ctx, cancel := context.WithTimeout(ctx, options.WaitTime+readTimeout)
 	defer cancel()
-	pairs, meta, err := t.kv.List(t.prefix, options.WithContext(ctx))
+	names, meta, err := t.kv.Keys(t.prefix, "", options.WithContext(ctx))
 	if err != nil {
-		return answer{err: fmt.Errorf("read %s: %w", t.prefix, err)}
+		return nil, origin{}, fmt.Errorf("list %s: %w", t.prefix, err)
 	}
-	a := answer{
-		index:    meta.LastIndex,
-		leader:   meta.KnownLeader,
-		filtered: meta.ResultsFilteredByACLs,
-		trusted:  t.token() || meta.DefaultACLPolicy == "allow",
+	return names, t.origin(meta), nil
+}
+
+// read reads all keys that begin with a prefix, given what was known of them.
+func (t tree) read(ctx context.Context, prefix string, known []*kvschema.Reading, options queryOptions) ([]*kvschema.Reading, origin, error) {
+	ctx, cancel := context.WithTimeout(ctx, options.WaitTime+readTimeout)
+	defer cancel()
+	pairs, meta, err := t.kv.List(prefix, options.WithContext(ctx))
+	if err != nil {
+		return nil, origin{}, fmt.Errorf("read %s: %w", prefix, err)
 	}
-	for _, p := range pairs {
-		a.pairs = append(a.pairs, kvschema.Pair{Key: p.Key, Value: p.Value, CreateIndex: p.CreateIndex, ModifyIndex: p.ModifyIndex})
+	readings := make([]*kvschema.Reading, 0, len(pairs))
+	for _, p := range pairs { // Consul sorts them
+		pair := kvschema.Pair{Key: p.Key, Value: p.Value, CreateIndex: p.CreateIndex, ModifyIndex: p.ModifyIndex}
+		if reading, ours := t.reader.Read(pair, find(known, p.Key)); ours {
+			readings = append(readings, reading)
+		}
 	}
-	slices.SortFunc(a.pairs, byKey)
-	return a
+	return readings, t.origin(meta), nil
 }
 
 // mayRead reads a single key. Whether it exists does not matter: without permission
@@ -94,5 +145,3 @@ func (t tree) mayRead(ctx context.Context, key string) (probe, error) {
 		return notProbed, fmt.Errorf("probe %s: %w", key, err)
 	}
 }
-
-func byKey(a, b kvschema.Pair) int { return strings.Compare(a.Key, b.Key) }

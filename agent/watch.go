@@ -1,194 +1,250 @@
 package agent
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"math/rand/v2"
-	"path"
-	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"github.com/k8s-registrar/k8s-registrar/kvschema"
 )
 
-// quietPace is the least time between two reads that no change of ours asked for: a
-// prefix without keys rings on every write of the whole datacenter, and a server
-// that stops lets go of every blocking query at once.
+// quietPace is the least time between two surveys, and between two reads of a prefix
+// without keys: that one rings on every write of the whole datacenter, and a server that
+// stops lets go of every blocking query at once.
 const quietPace = time.Second
 
-// watch turns the tree into the newest known snapshot. It waits at a doorbell, which
-// costs next to nothing, and reads the tree when it rang.
+// watch turns the tree into the newest known snapshot. Doorbells wait for its parts,
+// see [cover]. A part that rang is read; if a key is missing from it, all names of the
+// tree are listed, since only that proves a loss; and if anything is not as it can only
+// be, the whole tree is surveyed in the surest way. All but the doorbells is this one
+// goroutine's.
 type watch struct {
 	tree     tree
-	wait     time.Duration // how long the doorbell is asked to block
-	fullRead time.Duration // how often to read though nothing rang
-	pace     *rate.Limiter // between reads after a ring
-	quiet    *rate.Limiter // between other reads, see quietPace
+	wait     time.Duration // how long a doorbell is asked to block
+	fullRead time.Duration // how often to survey though nothing rang
+	pace     time.Duration // between two reads of a part
+	most     int           // queries that wait at the same time
+	quiet    *rate.Limiter // of surveys, see quietPace
 	news     news[Snapshot]
 	show     func(known *Snapshot, err error)
 	voice    *voice
-}
 
-// bell is what a return of the doorbell means.
-type bell int
-
-const (
-	// silent: nothing happened while we waited.
-	silent bell = iota
-	// rang: the tree changed.
-	rang
-	// suspicious: only a consistent read can tell what happened.
-	suspicious
-	// abandoned: the server let go of the query before its time.
-	abandoned
-)
-
-// hear says what the doorbell's return means, given the index that is known, the one
-// that was asked to pass (0 for not waiting), the one that came, and whether it came
-// before the time was up.
-//
-// An early return with the index that was asked for means that the server let go of
-// the query: because it stops, or because a snapshot was restored under it. Asking
-// again would then block although everything changed.
-func hear(known, asked, got uint64, early bool) bell {
-	switch {
-	case got < known:
-		return suspicious
-	case got > known:
-		return rang
-	case asked != 0 && early:
-		return abandoned
-	default:
-		return silent
-	}
+	known *Snapshot // nil until something is
+	cover cover
+	bells map[place]*doorbell // nil if the tree is only read once
+	rings chan ring
+	// stuck are bells whose ring could not be dealt with: they wait for better times.
+	stuck []*doorbell
+	// doubt tells that the next thing to do is a survey.
+	doubt bool
+	// abandoned tells that a bell was let go of since the last survey.
+	abandoned bool
+	// crowded is how many queries may wait since Consul said that there are too many;
+	// 0 if it did not.
+	crowded int
+	waiting sync.WaitGroup
 }
 
 // run watches until the context ends. An error never ends it, and never changes what
 // is known.
 func (w *watch) run(ctx context.Context) error {
-	var before *Snapshot
-	var asked, index uint64
-	ring := suspicious
+	defer w.waiting.Wait()
+	w.bells, w.rings, w.doubt = map[place]*doorbell{}, make(chan ring), true
 	waits := newRetry()
-	due := w.nextFullRead()
-	for ctx.Err() == nil {
+	due := time.After(0)
+	for {
 		var err error
-		if ring == silent {
-			ring, index, err = w.listen(ctx, before.Index, asked)
-			asked = 0 // after an error ask where the tree is, without waiting
-		}
-		if err == nil && time.Now().After(due) {
-			ring = suspicious
-		}
-		if err == nil && ring != silent {
-			var fresh Snapshot
-			if fresh, err = w.read(ctx, before, ring, index); err == nil {
-				w.tell(before, fresh)
-				before, ring, due = &fresh, silent, w.nextFullRead()
-			}
+		select {
+		case <-ctx.Done():
+			return nil
+		case r := <-w.rings:
+			err = w.heed(ctx, r)
+		case <-due:
+			due = nil
+			err = w.resume(ctx)
 		}
 		if ctx.Err() != nil {
 			return nil
 		}
-		w.show(before, err)
-		if err != nil {
+		switch {
+		case err != nil:
+			w.crowd(err)
 			wait := waits.after(err)
 			w.voice.failed(err, "reason", reason(err), "retry", wait)
-			sleep(ctx, wait)
-			continue
+			due = time.After(wait)
+		case len(w.stuck) == 0 && !w.doubt:
+			w.voice.recovered()
+			waits.reset()
+			if due == nil {
+				due = time.After(w.nextSurvey())
+			}
+		case due == nil:
+			due = time.After(0) // one thing went well: try the rest
 		}
-		asked = before.Index
-		w.voice.recovered()
-		waits.reset()
+		w.show(w.known, err)
 	}
+}
+
+// nextSurvey is spread, so that a fleet that started together reads apart.
+func (w *watch) nextSurvey() time.Duration { return w.fullRead/2 + rand.N(w.fullRead) }
+
+// heed does what a ring asks for, and lets the bell wait again.
+func (w *watch) heed(ctx context.Context, r ring) error {
+	if w.bells[r.bell.place] != r.bell {
+		return nil // it was taken down
+	}
+	if err := w.answer(ctx, r); err != nil {
+		w.stuck = append(w.stuck, r.bell)
+		return err
+	}
+	w.order(r.bell, r.bell.index)
 	return nil
 }
 
-// nextFullRead is spread, so that a fleet that started together reads apart.
-func (w *watch) nextFullRead() time.Time {
-	return time.Now().Add(w.fullRead/2 + rand.N(w.fullRead))
+func (w *watch) answer(ctx context.Context, r ring) error {
+	switch {
+	case r.err != nil:
+		return r.err
+	case r.at.Before(r.bell.read):
+		return nil // it was read since
+	}
+	switch hear(r.bell.index, r) {
+	case silence:
+		return nil
+	case change:
+		if r.bell.folder {
+			return w.look(ctx, r)
+		}
+		return w.readPart(ctx, r.bell.prefix, r.got)
+	case suspicion:
+		w.doubt = true
+	case abandonment:
+		w.doubt, w.abandoned = true, true
+	}
+	return w.survey(ctx)
 }
 
-// listen waits at the doorbell.
-func (w *watch) listen(ctx context.Context, known, asked uint64) (bell, uint64, error) {
-	start := time.Now()
-	got, err := w.tree.ask(ctx, asked, w.wait)
-	if err != nil {
-		return silent, 0, err
+// resume goes on after a failure, or makes the survey that is due. One stuck bell tries
+// first: if Consul is not back, the others need not ask.
+func (w *watch) resume(ctx context.Context) error {
+	if !w.doubt && len(w.stuck) == 0 {
+		w.doubt, w.crowded = true, 0
 	}
-	if got == 0 {
-		return silent, 0, errNotKV
-	}
-	return hear(known, asked, got, time.Since(start) < w.wait), got, nil
-}
-
-// read asks what the tree is, and once more in the surest way if the answer leaves a
-// doubt that can be cleared.
-func (w *watch) read(ctx context.Context, before *Snapshot, ring bell, index uint64) (Snapshot, error) {
-	pace := w.quiet
-	if ring == rang && len(before.Pairs) > 0 {
-		pace = w.pace
-	}
-	if err := pace.Wait(ctx); err != nil {
-		return Snapshot{}, fmt.Errorf("wait for the next read: %w", err)
-	}
-	if ring == rang {
-		a := w.tree.readAt(ctx, index)
-		switch v := judge(before, a).(type) {
-		case known:
-			return v.snapshot, w.proveLoss(ctx, before, v.snapshot, a)
-		case doubtful:
-			return Snapshot{}, v.why
-		case unproven: // ask again
+	if w.doubt {
+		if err := w.survey(ctx); err != nil {
+			return err
 		}
 	}
-	a := w.tree.readConsistent(ctx)
-	a.abandoned = ring == abandoned
-	switch v := judge(before, a).(type) {
-	case known:
-		return v.snapshot, w.proveLoss(ctx, before, v.snapshot, a)
-	case doubtful:
-		return Snapshot{}, v.why
-	case unproven:
-		return Snapshot{}, fmt.Errorf("read %s: %s", w.tree.prefix, v.why)
-	default:
-		panic(fmt.Sprintf("agent: verdict %T is not handled", v))
-	}
-}
-
-// proveLoss makes sure, where Consul would not tell that it hides something, that keys
-// which are missing now may be read at all: one of each namespace is asked for alone.
-func (w *watch) proveLoss(ctx context.Context, before *Snapshot, fresh Snapshot, a answer) error {
-	if a.trusted || before == nil {
+	if len(w.stuck) == 0 {
 		return nil
 	}
-	asked := map[string]bool{}
-	for _, pair := range missing(before.Pairs, fresh.Pairs) {
-		folder := path.Dir(pair.Key)
-		if asked[folder] {
-			continue
-		}
-		asked[folder] = true
-		switch may, err := w.tree.mayRead(ctx, pair.Key); {
-		case err != nil:
-			return err
-		case may == forbidden:
-			return errFiltered
-		}
+	first := w.stuck[0]
+	names, got, err := w.tree.ask(ctx, first.prefix, 0, w.wait)
+	if err == nil {
+		err = w.answer(ctx, ring{bell: first, got: got, names: names, early: true, at: time.Now()})
 	}
+	if err != nil {
+		return err
+	}
+	w.order(first, first.index)
+	for _, bell := range w.stuck[1:] {
+		w.order(bell, 0) // where it is now, without waiting
+	}
+	w.stuck = nil
 	return nil
 }
 
-// tell hands on what is new. An index may move without any value having changed.
-func (w *watch) tell(before *Snapshot, fresh Snapshot) {
-	if before == nil || before.Epoch != fresh.Epoch || !slices.EqualFunc(before.Pairs, fresh.Pairs, samePair) {
-		w.news.put(fresh)
+// readPart reads a part of the tree that changed, as of an index or later.
+func (w *watch) readPart(ctx context.Context, prefix string, index uint64) error {
+	d := w.draft(w.cover)
+	lost, err := d.read(ctx, prefix, since(index))
+	switch {
+	case err != nil:
+		return err
+	case d.index(prefix) < index || anyOlder(w.known.Readings, within(d.next.Readings, prefix)):
+		w.doubt = true
+		return w.survey(ctx)
+	case lost:
+		return w.conclude(ctx, d, answer{}, since)
+	}
+	w.adopt(ctx, d)
+	return nil
+}
+
+// look finds out whether a folder has a name that is in no part, and makes it one.
+func (w *watch) look(ctx context.Context, r ring) error {
+	d := w.draft(w.cover)
+	for _, name := range r.names {
+		// The root's names are namespaces, those of a namespace its services.
+		if (r.bell.prefix == w.tree.prefix) != strings.HasSuffix(name, "/") {
+			continue
+		}
+		prefix, uncovered := d.cover.gap(w.tree.prefix, name)
+		if !uncovered {
+			continue
+		}
+		if d.cover.size() >= w.limit() {
+			w.doubt = true // the tree is divided anew
+			return w.survey(ctx)
+		}
+		d.add(prefix)
+		if _, err := d.read(ctx, prefix, consistent()); err != nil {
+			return err
+		}
+	}
+	r.bell.index, r.bell.read, r.bell.next = r.got, r.at, r.at.Add(quietPace)
+	w.adopt(ctx, d)
+	return nil
+}
+
+// crowd asks with half as many queries from now on if Consul says that there are too
+// many. It is tried again with all of them at the next survey that is due.
+func (w *watch) crowd(err error) {
+	if classify(err) == overloaded && !w.doubt {
+		w.crowded, w.doubt = max(2, w.limit()/2), true
 	}
 }
 
-func samePair(a, b kvschema.Pair) bool {
-	return a.Key == b.Key && a.CreateIndex == b.CreateIndex && a.ModifyIndex == b.ModifyIndex && bytes.Equal(a.Value, b.Value)
+// limit is how many queries may wait.
+func (w *watch) limit() int {
+	if w.crowded > 0 {
+		return w.crowded
+	}
+	return w.most
+}
+
+// order lets a bell wait, unless it was taken down.
+func (w *watch) order(bell *doorbell, index uint64) {
+	if w.bells[bell.place] == bell {
+		bell.orders <- order{index: index, notBefore: bell.next}
+	}
+}
+
+// hang puts up the bells of the cover, takes down all others, and tells each what has
+// been read. Nobody waits when the tree is only read once.
+func (w *watch) hang(ctx context.Context, d *draft) {
+	if w.bells == nil {
+		return
+	}
+	wanted := w.cover.places()
+	for place, bell := range w.bells {
+		if !wanted[place] {
+			bell.takeDown()
+			delete(w.bells, place)
+		}
+	}
+	for place := range wanted {
+		bell, there := w.bells[place]
+		if !there {
+			bell = newDoorbell(place)
+			w.bells[place] = bell
+			w.waiting.Go(func() { bell.run(ctx, w.tree, w.wait, w.rings) })
+		}
+		d.tell(bell, w.pace)
+		if !there {
+			w.order(bell, bell.index)
+		}
+	}
 }

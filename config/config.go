@@ -71,6 +71,7 @@ type Watch struct {
 	Wait        time.Duration // how long Consul holds a blocking query, 1s to 10m
 	MinInterval time.Duration // between two reads, when changes come in a row
 	FullRead    time.Duration // between two reads of everything, changed or not
+	Queries     int           // blocking queries that wait for the tree at once, 2 to 150
 }
 
 // Reconcile paces the writes to the local Consul agent.
@@ -115,6 +116,7 @@ func Default() Config {
 			Wait:        55 * time.Second,
 			MinInterval: 100 * time.Millisecond,
 			FullRead:    20 * time.Minute,
+			Queries:     64,
 		},
 		Reconcile: Reconcile{Resync: 45 * time.Second, Verify: 5 * time.Minute, Workers: 2},
 		Guard:     Guard{Min: 10, Percent: 20},

@@ -78,6 +78,7 @@ func (w *Watch) settings() []Setting {
 		{"watch.wait", "let Consul hold a query for `DURATION`", of(&w.Wait, durationIn(time.Second, 10*time.Minute))},
 		{"watch.min_interval", "read at most once per `DURATION`", of(&w.MinInterval, durationIn(10*time.Millisecond, time.Minute))},
 		{"watch.full_read", "read the whole tree each `DURATION`", of(&w.FullRead, durationIn(time.Minute, 24*time.Hour))},
+		{"watch.queries", "let up to `N` queries wait for changes at once", of(&w.Queries, wholeIn(2, 150))},
 	}
 }
 

@@ -15,7 +15,7 @@ func ExamplePrefix() {
 }
 
 // One key is one Service. What is not below the tree, or a folder, is passed over.
-func ExampleDecoder() {
+func ExampleReader() {
 	value := []byte(`{
     "kind": "Service",
     "metadata": {"name": "cart", "namespace": "shop", "annotations": {
@@ -24,14 +24,18 @@ func ExampleDecoder() {
     }},
     "spec": {"type": "NodePort", "ports": [{"name": "http", "port": 80, "nodePort": 30080}]}
 }`)
-	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
-	tree := decoder.Decode([]kvschema.Pair{
+	reader := kvschema.NewReader(kvschema.Prefix("kubernetes"))
+	for _, pair := range []kvschema.Pair{
 		{Key: "kubernetes/deployments/"},
 		{Key: "kubernetes/deployments/shop/cart", Value: value},
 		{Key: "kubernetes/deployments-old/shop/cart", Value: value},
 		{Key: "kubernetes/specifications/shop/cart/latest", Value: value},
-	})
-	for _, service := range tree.Services {
+	} {
+		reading, ours := reader.Read(pair, nil)
+		if !ours {
+			continue
+		}
+		service, _ := reading.Service()
 		fmt.Println(service.Namespace, service.Name, service.Port.NodePort)
 		for _, tag := range service.Tags {
 			fmt.Println("   ", tag)
@@ -46,11 +50,13 @@ func ExampleDecoder() {
 }
 
 // A value that turns bad is a problem, and no deletion.
-func ExampleDecoder_Decode() {
-	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+func ExampleReader_Read() {
+	reader := kvschema.NewReader(kvschema.Prefix("kubernetes"))
+	var reading *kvschema.Reading
 	for _, nodePort := range []string{"30080", "70000", "30081"} {
 		value := `{"metadata": {"name": "cart"}, "spec": {"type": "NodePort", "ports": [{"nodePort": ` + nodePort + `}]}}`
-		tree := decoder.Decode([]kvschema.Pair{{Key: "kubernetes/deployments/shop/cart", Value: []byte(value)}})
+		reading, _ = reader.Read(kvschema.Pair{Key: "kubernetes/deployments/shop/cart", Value: []byte(value)}, reading)
+		tree := kvschema.Compose([]*kvschema.Reading{reading})
 		for _, service := range tree.Services {
 			fmt.Println(service.Name, service.Port.NodePort)
 		}

@@ -43,8 +43,8 @@ func FuzzDecode(f *testing.F) {
 			{Key: neighbour, Value: []byte(strings.Replace(good, "cart", "neighbour", 1)), CreateIndex: 2},
 			{Key: key, Value: another, CreateIndex: 1},
 		}
-		decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
-		tree := decoder.Decode(pairs)
+		store := newStore("kubernetes")
+		tree := store.read(pairs)
 		for _, service := range tree.Services {
 			checkService(t, service)
 		}
@@ -54,7 +54,7 @@ func FuzzDecode(f *testing.F) {
 		if !slices.ContainsFunc(tree.Services, func(s kvschema.Service) bool { return s.Key == neighbour }) {
 			t.Errorf("the good value is hidden: %+v", tree)
 		}
-		if diff := cmp.Diff(words(tree), words(decoder.Decode(pairs))); diff != "" {
+		if diff := cmp.Diff(words(tree), words(store.read(pairs))); diff != "" {
 			t.Errorf("read again (-first +again):\n%s", diff)
 		}
 		slices.Reverse(pairs)

@@ -24,7 +24,7 @@ func TestTree(t *testing.T) {
 	for path, archive := range goldens(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
 			keyPath, pairs, want := unpack(archive)
-			tree := kvschema.NewDecoder(kvschema.Prefix(keyPath)).Decode(pairs)
+			tree := newStore(keyPath).read(pairs)
 			got := map[string]string{"services": services(tree), "problems": problems(tree)}
 			if *update {
 				rewrite(t, path, archive, got)

@@ -1,6 +1,8 @@
 package kvschema_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,10 +30,30 @@ func words(t kvschema.Tree) tree {
 	return got
 }
 
-// read decodes the pairs once.
-func read(pairs ...kvschema.Pair) kvschema.Tree {
-	return kvschema.NewDecoder(kvschema.Prefix("kubernetes")).Decode(pairs)
+// store is a tree that is read again and again.
+type store struct {
+	reader   kvschema.Reader
+	readings map[string]*kvschema.Reading
 }
+
+func newStore(keyPath string) *store {
+	return &store{reader: kvschema.NewReader(kvschema.Prefix(keyPath))}
+}
+
+// read reads one complete state of the tree.
+func (s *store) read(pairs []kvschema.Pair) kvschema.Tree {
+	fresh := map[string]*kvschema.Reading{}
+	for _, pair := range pairs {
+		if reading, ours := s.reader.Read(pair, s.readings[pair.Key]); ours {
+			fresh[pair.Key] = reading
+		}
+	}
+	s.readings = fresh
+	return kvschema.Compose(slices.Collect(maps.Values(fresh)))
+}
+
+// read reads the pairs once.
+func read(pairs ...kvschema.Pair) kvschema.Tree { return newStore("kubernetes").read(pairs) }
 
 // readCart decodes one value of the key cartKey and returns its reading.
 func readCart(t *testing.T, value string) (services []kvschema.Service, problem string) {

@@ -185,7 +185,8 @@ func TestConflictOfDecodedKeys(t *testing.T) {
 	pair := func(namespace, value string, index uint64) kvschema.Pair {
 		return kvschema.Pair{Key: "kubernetes/deployments/" + namespace + "/web", Value: []byte(value), CreateIndex: index}
 	}
-	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+	reader := kvschema.NewReader(kvschema.Prefix("kubernetes"))
+	readings := make([]*kvschema.Reading, 2)
 	young := pair("a", fmt.Sprintf(web, "NodePort", 30002), 6)
 	for _, tt := range []struct {
 		what  string
@@ -197,8 +198,10 @@ func TestConflictOfDecodedKeys(t *testing.T) {
 		{"holder turns bad", "{", []string{"x.web.http:30001"}},
 		{"holder is of another type again", fmt.Sprintf(web, "LoadBalancer", 0), []string{"a.web.http:30002"}},
 	} {
-		tree := decoder.Decode([]kvschema.Pair{young, pair("x", tt.older, 5)})
-		d, _ := mapping.Desired(tree, node1)
+		for i, pair := range []kvschema.Pair{young, pair("x", tt.older, 5)} {
+			readings[i], _ = reader.Read(pair, readings[i])
+		}
+		d, _ := mapping.Desired(kvschema.Compose(readings), node1)
 		var got []string
 		for id, r := range d.Want {
 			got = append(got, fmt.Sprintf("%s:%d", strings.TrimPrefix(string(id), prefix), r.Port))

@@ -29,7 +29,7 @@ type step struct {
 	problem        bool
 }
 
-func TestDecoderRemembers(t *testing.T) {
+func TestReaderRemembers(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		steps []step
@@ -55,9 +55,9 @@ func TestDecoderRemembers(t *testing.T) {
 		{"an index that does not move", []step{{red, 1, 1, "red", false}, {red, 7, 1, "red", false}, {bad, 9, 1, "red", true}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+			store := newStore("kubernetes")
 			for i, step := range tt.steps {
-				if diff := step.diff(decoder.Decode(step.pairs())); diff != "" {
+				if diff := step.diff(store.read(step.pairs())); diff != "" {
 					t.Errorf("step %d: %s", i, diff)
 				}
 			}
@@ -93,7 +93,7 @@ func (s step) diff(got kvschema.Tree) string {
 }
 
 // Two readings of one decoding share the memory of the tags, or the error.
-func TestDecoderDecodesOnlyWhatChanged(t *testing.T) {
+func TestReaderDecodesOnlyWhatChanged(t *testing.T) {
 	pairs := func(modify uint64) []kvschema.Pair {
 		return []kvschema.Pair{
 			{Key: cartKey, Value: []byte(red), CreateIndex: 1, ModifyIndex: 1},
@@ -101,8 +101,8 @@ func TestDecoderDecodesOnlyWhatChanged(t *testing.T) {
 			{Key: "kubernetes/deployments/team/cart", Value: []byte(red), CreateIndex: 3, ModifyIndex: modify},
 		}
 	}
-	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
-	first, again := decoder.Decode(pairs(3)), decoder.Decode(pairs(4))
+	store := newStore("kubernetes")
+	first, again := store.read(pairs(3)), store.read(pairs(4))
 	if len(first.Services) != 2 || len(first.Problems) != 1 {
 		t.Fatalf("want two services and a problem, got %+v", first)
 	}
@@ -118,21 +118,21 @@ func TestDecoderDecodesOnlyWhatChanged(t *testing.T) {
 	}
 }
 
-func TestDecoderForgetsEmptyTree(t *testing.T) {
-	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
-	decoder.Decode([]kvschema.Pair{{Key: cartKey, Value: []byte(red)}})
-	diff(t, kvschema.Tree{}, decoder.Decode(nil))
-	diff(t, kvschema.Tree{}, decoder.Decode([]kvschema.Pair{{Key: "kubernetes/deployments/"}}))
+func TestReaderForgetsEmptyTree(t *testing.T) {
+	store := newStore("kubernetes")
+	store.read([]kvschema.Pair{{Key: cartKey, Value: []byte(red)}})
+	diff(t, kvschema.Tree{}, store.read(nil))
+	diff(t, kvschema.Tree{}, store.read([]kvschema.Pair{{Key: "kubernetes/deployments/"}}))
 }
 
 // A pass may still hold the tree of the one before, and the reader of the store
 // may use its buffers again.
 func TestTreeIsNotTouchedLater(t *testing.T) {
 	value := []byte(red)
-	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
-	tree := decoder.Decode([]kvschema.Pair{{Key: cartKey, Value: value, CreateIndex: 1, ModifyIndex: 1}})
+	store := newStore("kubernetes")
+	tree := store.read([]kvschema.Pair{{Key: cartKey, Value: value, CreateIndex: 1, ModifyIndex: 1}})
 	copy(value, bad)
-	decoder.Decode([]kvschema.Pair{{Key: cartKey, Value: value, CreateIndex: 8, ModifyIndex: 8}})
+	store.read([]kvschema.Pair{{Key: cartKey, Value: value, CreateIndex: 8, ModifyIndex: 8}})
 	diff(t, []kvschema.Service{{
 		Ref:  kvschema.Ref{Key: cartKey, Namespace: "shop", Name: "cart", CreateIndex: 1},
 		Port: kvschema.Port{Protocol: "TCP", NodePort: 30080},
@@ -161,10 +161,10 @@ func TestTreeIsSortedByKey(t *testing.T) {
 }
 
 // Whatever happens to a few keys, each is what a map of last good values says.
-func TestDecoderIsAMapOfLastGoodValues(t *testing.T) {
+func TestReaderIsAMapOfLastGoodValues(t *testing.T) {
 	names := []string{"cart", "till", "shelf"}
 	rapid.Check(t, func(t *rapid.T) {
-		decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+		store := newStore("kubernetes")
 		last := map[string]string{} // the tag by name
 		for range rapid.IntRange(1, 8).Draw(t, "states") {
 			var pairs []kvschema.Pair
@@ -190,7 +190,7 @@ func TestDecoderIsAMapOfLastGoodValues(t *testing.T) {
 					want = append(want, name+" "+last[name])
 				}
 			}
-			tree := decoder.Decode(pairs)
+			tree := store.read(pairs)
 			var got, gotProblems []string
 			for _, s := range tree.Services {
 				got = append(got, s.Name+" "+strings.Join(s.Tags, " "))

@@ -1,0 +1,92 @@
+package kvschema
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+)
+
+// Reading is what is known of one key: its place, its age, and what its value said.
+// It is never changed: two pointers to one Reading mean that nothing happened.
+type Reading struct {
+	Ref
+	// ModifyIndex is the raft index of the last change of the key.
+	ModifyIndex uint64
+
+	sum     uint64   // of the value
+	service *Service // nil for one that asks for nothing, or could never be read
+	err     error
+}
+
+// Service returns the Service that the key asks for, and false if it asks for none. If
+// the value cannot be read it is the last one that could.
+func (r *Reading) Service() (Service, bool) {
+	if r.service == nil {
+		return Service{}, false
+	}
+	return *r.service, true
+}
+
+// ByKey orders readings.
+func ByKey(a, b *Reading) int { return cmp.Compare(a.Key, b.Key) }
+
+// Reader reads the pairs of one tree. It remembers nothing: what it needs to know of the
+// past is in the reading before.
+type Reader struct {
+	prefix string
+	seed   maphash.Seed
+}
+
+// NewReader returns a Reader of the tree below the prefix, see [Prefix].
+func NewReader(prefix string) Reader {
+	return Reader{prefix: prefix, seed: maphash.MakeSeed()}
+}
+
+// Stands tells whether a key stands for a Service.
+func (r Reader) Stands(key string) bool {
+	_, ours := ref(r.prefix, Pair{Key: key})
+	return ours
+}
+
+// Read returns what a pair says, given the reading of the same key before (nil for
+// none), and false if the pair is not a Service's: a folder, a key at another depth or
+// of another tree. A value that did not change is not decoded again, and the reading is
+// then the one before. One that turns bad keeps the service of the reading before, so
+// that it is a problem and not a deletion.
+//
+// The index alone would not tell whether a value changed: servers that lost their data
+// count from 1 again, and so may meet an old index with another value.
+func (r Reader) Read(pair Pair, before *Reading) (*Reading, bool) {
+	ref, ours := ref(r.prefix, pair)
+	if !ours {
+		return nil, false
+	}
+	now := &Reading{Ref: ref, ModifyIndex: pair.ModifyIndex, sum: maphash.Bytes(r.seed, pair.Value)}
+	if before != nil && before.Ref == now.Ref && before.ModifyIndex == now.ModifyIndex && before.sum == now.sum {
+		return before, true
+	}
+	now.service, now.err = decode(ref, pair.Value)
+	if now.err != nil && before != nil && before.service != nil {
+		lastGood := *before.service
+		lastGood.Ref = ref
+		now.service = &lastGood
+	}
+	return now, true
+}
+
+// Compose returns what readings ask for together. Their order does not matter.
+func Compose(readings []*Reading) Tree {
+	if !slices.IsSortedFunc(readings, ByKey) {
+		readings = slices.SortedFunc(slices.Values(readings), ByKey)
+	}
+	var tree Tree
+	for _, r := range readings {
+		if r.service != nil {
+			tree.Services = append(tree.Services, *r.service)
+		}
+		if r.err != nil {
+			tree.Problems = append(tree.Problems, Problem{Ref: r.Ref, Err: r.err})
+		}
+	}
+	return tree
+}
