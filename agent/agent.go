@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/go-hclog"
@@ -28,6 +27,7 @@ type Agent struct {
 	metrics    *metrics
 	registry   *prometheus.Registry
 	hints      chan struct{}
+	notifier   *notifier
 	log        hclog.Logger
 }
 
@@ -43,20 +43,18 @@ type Consul struct {
 func New(cfg config.Config, consul Consul, log hclog.Logger, registry *prometheus.Registry) *Agent {
 	local := register.NewLocal(consul.Client, register.Owner{Instance: cfg.Instance})
 	local.Workers = cfg.Reconcile.Workers
+	board := newBoard(cfg)
 	return &Agent{
 		config:     cfg,
 		client:     consul.Client,
 		token:      consul.Token,
 		reconciler: newReconciler(cfg, local, consul.Token),
-		board: &board{
-			instance:    cfg.Instance,
-			maxWatchAge: cfg.Watch.Wait + cfg.Watch.Wait/16 + 2*readTimeout,
-			maxPassAge:  2*cfg.Reconcile.Resync + time.Minute,
-		},
-		metrics:  newMetrics(registry),
-		registry: registry,
-		hints:    make(chan struct{}, 1),
-		log:      log,
+		board:      board,
+		notifier:   &notifier{beats: board.beats, board: board, log: log},
+		metrics:    newMetrics(registry),
+		registry:   registry,
+		hints:      make(chan struct{}, 1),
+		log:        log,
 	}
 }
 
@@ -92,6 +90,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.drift(rings, "checks", askChecks(a.client)),
 		a.rotation(tokens),
 		a.loop(snapshots, rings, tokens),
+		a.notifier,
 	} {
 		group.Go(func() error { return task.run(ctx) })
 	}
@@ -154,6 +153,7 @@ func (a *Agent) loop(snapshots news[Snapshot], rings, tokens news[struct{}]) *lo
 		snapshots:  snapshots,
 		drift:      rings,
 		tokens:     tokens,
+		pulse:      pulse(),
 		resync:     a.config.Reconcile.Resync,
 		board:      a.board,
 		metrics:    a.metrics,

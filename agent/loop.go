@@ -32,6 +32,8 @@ type loop struct {
 
 	// wake and look are the timers; look is nil unless something waits.
 	wake, look <-chan time.Time
+	// pulse makes the loop turn, and does nothing else.
+	pulse <-chan time.Time
 
 	belief *Belief // nil until something is known: nothing is planned
 	// claimed holds our claim on the instance, from the first contact on.
@@ -59,6 +61,7 @@ const (
 	callTimer
 	callApproval
 	callToken
+	callPulse
 )
 
 func (l *loop) run(ctx context.Context) error {
@@ -69,7 +72,7 @@ func (l *loop) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if l.belief == nil || why == callApproval && !l.approved(ctx) {
+		if l.belief == nil || why == callPulse || why == callApproval && !l.approved(ctx) {
 			continue
 		}
 		pass, err := l.pass(ctx, why)
@@ -102,6 +105,9 @@ func (l *loop) await(ctx context.Context) call {
 	select { // whatever woke it: the next pass is about the newest tree
 	case fresh := <-l.snapshots:
 		l.learn(fresh)
+		if why == callPulse || why == callApproval {
+			why = callNews // these alone would not lead to a pass
+		}
 	default:
 	}
 	return why
@@ -125,6 +131,8 @@ func (l *loop) sleep(ctx context.Context) call {
 		return callApproval
 	case <-l.tokens:
 		return callToken
+	case <-l.pulse:
+		return callPulse
 	}
 }
 
