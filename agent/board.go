@@ -48,6 +48,7 @@ type board struct {
 	reconcileOK bool
 	catalog     CatalogStatus
 	token       TokenStatus
+	files       FilesStatus
 	loaded      ConfigStatus
 	chronicle   chronicle
 }
@@ -130,6 +131,24 @@ func (b *board) tokenRead(err error) {
 	}
 }
 
+// filesRead notes whether the TLS files' content is in force.
+func (b *board) filesRead(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.files.Error = ""
+	if err != nil {
+		b.files.Error = err.Error()
+		b.chronicle.failed("certificates for Consul", b.files.Error, time.Now())
+	}
+}
+
+// adopt takes over how old things may get.
+func (b *board) adopt(cfg config.Config) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.maxPassAge = maxPassAge(cfg)
+}
+
 // configured notes that a configuration is in force, or why a newer one is not.
 func (b *board) configured(err error) {
 	b.mu.Lock()
@@ -198,6 +217,7 @@ func (b *board) status(now time.Time) Status {
 		Waiting:   append([]Waiting{}, b.pass.Waiting...),
 		Catalog:   b.catalog,
 		Token:     b.token,
+		TLS:       b.files,
 		Config:    b.loaded,
 		Changes:   newestFirst(b.chronicle.changes),
 		Errors:    newestFirst(b.chronicle.errors),

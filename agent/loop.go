@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/k8s-registrar/k8s-registrar/config"
 )
 
 // loop owns the state: what is believed of the tree, what was decoded of it, how
@@ -22,6 +24,7 @@ type loop struct {
 	snapshots  news[Snapshot]
 	drift      news[struct{}]
 	tokens     news[struct{}]
+	configs    news[config.Config]
 	resync     time.Duration
 	board      *board
 	metrics    *metrics
@@ -62,6 +65,7 @@ const (
 	callApproval
 	callToken
 	callPulse
+	callConfig
 )
 
 func (l *loop) run(ctx context.Context) error {
@@ -133,6 +137,9 @@ func (l *loop) sleep(ctx context.Context) call {
 		return callToken
 	case <-l.pulse:
 		return callPulse
+	case fresh := <-l.configs:
+		l.adopt(fresh)
+		return callConfig
 	}
 }
 

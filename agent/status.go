@@ -26,10 +26,17 @@ type Status struct {
 	Waiting []Waiting     `json:"waiting"`
 	Catalog CatalogStatus `json:"catalog"`
 	Token   TokenStatus   `json:"token"`
+	TLS     FilesStatus   `json:"tls"`
 	Config  ConfigStatus  `json:"config"`
 	// Changes and Errors are the last of each, newest first.
 	Changes []ChangeStatus `json:"changes"`
 	Errors  []ErrorStatus  `json:"errors"`
+}
+
+// FilesStatus is about the files with TLS material for Consul.
+type FilesStatus struct {
+	// Error is why their content is not used.
+	Error string `json:"error,omitempty"`
 }
 
 // ConfigStatus tells which configuration is in force.

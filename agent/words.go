@@ -26,6 +26,9 @@ func (s Status) Sentence() string {
 	if s.Token.Error != "" {
 		parts = append(parts, "the new token is not used")
 	}
+	if s.TLS.Error != "" {
+		parts = append(parts, "the new certificates are not used")
+	}
 	if !s.Reconcile.Last.IsZero() {
 		parts = append(parts, s.announced())
 	}

@@ -154,5 +154,5 @@ func token(text string) (Secret, error) {
 	if strings.ContainsFunc(text, foreign) {
 		return Secret{}, errors.New("the token has a space, a line end or another character in it that no token has")
 	}
-	return newSecret(text), nil
+	return NewSecret(text), nil
 }
