@@ -15,39 +15,63 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/config"
 )
 
-// connect returns the way to the local Consul agent. What the configuration leaves
-// open is taken from the environment of Consul's own client, CONSUL_HTTP_ADDR and its
-// kin. Nothing is sent.
+// connect returns the way to the local Consul agent. Nothing is sent.
 func connect(cfg config.Consul) (agent.Consul, error) {
 	settings := api.DefaultConfig()
 	override(&settings.Address, cfg.Address)
-	override(&settings.TLSConfig.CAFile, cfg.CAFile)
-	override(&settings.TLSConfig.CertFile, cfg.CertFile)
-	override(&settings.TLSConfig.KeyFile, cfg.KeyFile)
-	override(&settings.TLSConfig.Address, cfg.TLSServerName)
-	token, err := newToken(cfg, settings)
+	access := accessOf(cfg, settings)
+	token, err := newToken(access)
 	if err != nil {
 		return agent.Consul{}, codedError{exitRuntime, err} // it may be being replaced
 	}
-	settings.Token, settings.TokenFile = agent.TokenPlace, ""
-	base := transport()
+	dial := (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	if path, isSocket := strings.CutPrefix(settings.Address, "unix://"); isSocket {
 		// The client's own way with sockets opens a new connection per request.
 		settings.Address = "localhost"
-		base.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", path)
 		}
 	}
-	if settings.HttpClient, err = api.NewHttpClient(base, settings.TLSConfig); err != nil {
+	way, err := agent.NewTransport(access.TLS, func() *http.Transport { return transport(dial) })
+	if err != nil {
 		return agent.Consul{}, fmt.Errorf("set up the Consul client: %w", err)
 	}
-	settings.HttpClient.Transport = token.Transport(settings.HttpClient.Transport)
-	settings.HttpClient.CheckRedirect = sameHost
+	settings.Token, settings.TokenFile = agent.TokenPlace, ""
+	settings.TLSConfig = api.TLSConfig{}
+	settings.HttpClient = &http.Client{Transport: token.Transport(way), CheckRedirect: sameHost}
 	client, err := api.NewClient(settings)
 	if err != nil {
 		return agent.Consul{}, fmt.Errorf("set up the Consul client: %w", err)
 	}
-	return agent.Consul{Client: client, Token: token}, nil
+	return agent.Consul{Client: client, Token: token, Transport: way}, nil
+}
+
+// accessOf says what opens the agent. What the configuration leaves open is taken from
+// the environment of Consul's own client, CONSUL_HTTP_TOKEN and its kin.
+func accessOf(cfg config.Consul, environment *api.Config) agent.Access {
+	access := agent.Access{TLS: agent.TLSFiles{
+		CAFile:     environment.TLSConfig.CAFile,
+		CAPath:     environment.TLSConfig.CAPath,
+		CertFile:   environment.TLSConfig.CertFile,
+		KeyFile:    environment.TLSConfig.KeyFile,
+		ServerName: environment.TLSConfig.Address,
+		Insecure:   environment.TLSConfig.InsecureSkipVerify,
+	}}
+	override(&access.TLS.CAFile, cfg.CAFile)
+	override(&access.TLS.CertFile, cfg.CertFile)
+	override(&access.TLS.KeyFile, cfg.KeyFile)
+	override(&access.TLS.ServerName, cfg.TLSServerName)
+	switch {
+	case cfg.Token != config.Secret{}:
+		access.Token = cfg.Token
+	case cfg.TokenFile != "":
+		access.TokenFile = cfg.TokenFile
+	case environment.TokenFile != "":
+		access.TokenFile = environment.TokenFile
+	default:
+		access.Token = config.NewSecret(environment.Token)
+	}
+	return access
 }
 
 // errConnect gives an error of connect its exit code: a mistake in the configuration,
@@ -77,9 +101,9 @@ func override(setting *string, value string) {
 // costs the agent more than the loopback saves), connections that are kept. There is
 // no overall timeout, since blocking queries take minutes; every request has a
 // deadline of its own.
-func transport() *http.Transport {
+func transport(dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Transport {
 	return &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:         dial,
 		TLSHandshakeTimeout: 5 * time.Second,
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: 160, // a query that comes back waits again at once: see watch.queries
@@ -88,16 +112,9 @@ func transport() *http.Transport {
 	}
 }
 
-// newToken returns the configured token, or the environment's.
-func newToken(cfg config.Consul, environment *api.Config) (*agent.Token, error) {
-	switch {
-	case cfg.Token.Reveal() != "":
-		return agent.NewToken(cfg.Token.Reveal()), nil
-	case cfg.TokenFile != "":
-		return agent.NewTokenFile(cfg.TokenFile)
-	case environment.TokenFile != "":
-		return agent.NewTokenFile(environment.TokenFile)
-	default:
-		return agent.NewToken(environment.Token), nil
+func newToken(access agent.Access) (*agent.Token, error) {
+	if access.TokenFile != "" {
+		return agent.NewTokenFile(access.TokenFile)
 	}
+	return agent.NewToken(access.Token.Reveal()), nil
 }

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -32,12 +33,16 @@ func daemon(c *cli.Context) error {
 	if err != nil {
 		return errConnect(err)
 	}
+	if err := agent.CheckWebConfig(cfg.Telemetry); err != nil {
+		return codedError{exitConfig, err}
+	}
 	log.Info("starting", "version", cmp.Or(version.Version, "unknown"), "instance", cfg.Instance, "key_path", cfg.KeyPath)
 	a := agent.New(cfg, consul, log, newRegistry())
-	stop := onHangup(c.Context, func() {
-		log.Info("HUP: looking at the token file; the configuration is read at the start only")
-		a.Reread()
+	a.ReloadFrom(func() (config.Config, agent.Access, error) {
+		fresh, err := loadConfig(c)
+		return fresh, accessOf(fresh.Consul, api.DefaultConfig()), err
 	})
+	stop := onHangup(c.Context, a.Reload)
 	defer stop()
 	if err := a.Run(c.Context); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/version"
 	"github.com/urfave/cli/v2"
 
+	"github.com/k8s-registrar/k8s-registrar/agent"
 	"github.com/k8s-registrar/k8s-registrar/config"
 )
 
@@ -133,9 +134,13 @@ func validate(c *cli.Context) error {
 		_, err := fmt.Fprint(c.App.Writer, config.Reference)
 		return err
 	}
-	if _, err := loadConfig(c); err != nil {
+	cfg, err := loadConfig(c)
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(c.App.Writer, "The configuration is valid.")
+	if err := agent.CheckWebConfig(cfg.Telemetry); err != nil {
+		return codedError{exitConfig, err}
+	}
+	_, err = fmt.Fprintln(c.App.Writer, "The configuration is valid.")
 	return err
 }

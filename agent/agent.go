@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/go-hclog"
@@ -23,11 +22,13 @@ type Agent struct {
 	config     config.Config
 	client     *api.Client
 	token      *Token
+	transport  *Transport
 	reconciler *reconciler
 	board      *board
 	metrics    *metrics
 	registry   *prometheus.Registry
-	hints      chan struct{}
+	reloader   *reloader
+	notifier   *notifier
 	log        hclog.Logger
 }
 
@@ -36,28 +37,44 @@ type Consul struct {
 	Client *api.Client
 	// Token is what the client's requests carry.
 	Token *Token
+	// Transport is what the client sends them through; without it the TLS material is
+	// that of the start for ever.
+	Transport *Transport
+}
+
+// access is what the way was built with.
+func (c Consul) access() Access {
+	a := Access{TokenFile: c.Token.path}
+	if a.TokenFile == "" {
+		a.Token = config.NewSecret(*c.Token.secret.Load())
+	}
+	if c.Transport != nil {
+		a.TLS = c.Transport.files
+	}
+	return a
 }
 
 // New returns an agent. All is built and nothing runs; without a listener in the
 // configuration the registry is of no use to anybody.
 func New(cfg config.Config, consul Consul, log hclog.Logger, registry *prometheus.Registry) *Agent {
 	local := register.NewLocal(consul.Client, register.Owner{Instance: cfg.Instance})
-	local.Workers = cfg.Reconcile.Workers
-	return &Agent{
+	a := &Agent{
 		config:     cfg,
 		client:     consul.Client,
 		token:      consul.Token,
+		transport:  consul.Transport,
 		reconciler: newReconciler(cfg, local, consul.Token),
-		board: &board{
-			instance:    cfg.Instance,
-			maxWatchAge: cfg.Watch.Wait + cfg.Watch.Wait/16 + 2*readTimeout,
-			maxPassAge:  2*cfg.Reconcile.Resync + time.Minute,
-		},
-		metrics:  newMetrics(registry),
-		registry: registry,
-		hints:    make(chan struct{}, 1),
-		log:      log,
+		board:      newBoard(cfg),
+		metrics:    newMetrics(registry),
+		registry:   registry,
+		log:        log,
 	}
+	a.notifier = &notifier{beats: a.board.beats, board: a.board, log: log}
+	a.reloader = newReloader(cfg, consul.access(), log, a.notifier, func(err error) {
+		a.board.configured(err)
+		a.metrics.configured(err)
+	})
+	return a
 }
 
 func (a *Agent) tree() tree {
@@ -65,38 +82,51 @@ func (a *Agent) tree() tree {
 	return tree{kv: a.client.KV(), prefix: prefix, reader: kvschema.NewReader(prefix), token: a.token.set}
 }
 
-// Reread looks at the token file now. It returns at once.
-func (a *Agent) Reread() {
-	select {
-	case a.hints <- struct{}{}:
-	default: // it is about to be looked at anyway
-	}
-}
-
 // Run works until the context ends. An error means that it could not start; Consul
 // being away is not one.
 func (a *Agent) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	snapshots, rings, tokens := newNews[Snapshot](), newNews[struct{}](), newNews[struct{}]()
-	if address := a.config.Telemetry.Listen; address != "" {
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-		if err != nil {
-			return fmt.Errorf("listen for telemetry: %w", err)
-		}
-		listener = netutil.LimitListener(listener, maxClients)
-		a.log.Info("telemetry is served", "address", listener.Addr().String())
-		group.Go(func() error { return serve(ctx, listener, handler(a.board, a.registry)) })
+	serve, err := a.http(ctx)
+	if err != nil {
+		return err
 	}
+	group.Go(func() error { return serve(ctx) })
 	for _, task := range []interface{ run(context.Context) error }{
 		a.watch(snapshots),
 		a.drift(rings, "services", askServices(a.client)),
 		a.drift(rings, "checks", askChecks(a.client)),
 		a.rotation(tokens),
+		a.renewal(),
 		a.loop(snapshots, rings, tokens),
+		a.notifier,
+		a.reloader,
 	} {
 		group.Go(func() error { return task.run(ctx) })
 	}
 	return group.Wait()
+}
+
+// http binds the listener, and returns what serves it.
+func (a *Agent) http(ctx context.Context) (func(context.Context) error, error) {
+	telemetry := a.config.Telemetry
+	if telemetry.Listen == "" {
+		return func(context.Context) error { return nil }, nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", telemetry.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for telemetry: %w", err)
+	}
+	listener = netutil.LimitListener(listener, maxClients)
+	a.log.Info("telemetry is served", "address", listener.Addr().String())
+	var reload func(context.Context) error
+	if telemetry.Reload {
+		reload = a.reloader.ask
+	}
+	pages := handler(a.board, a.registry, reload)
+	return func(ctx context.Context) error {
+		return serve(ctx, listener, pages, telemetry.WebConfigFile, a.log.Named("telemetry"))
+	}, nil
 }
 
 func (a *Agent) watch(snapshots news[Snapshot]) *watch {
@@ -136,13 +166,30 @@ func (a *Agent) rotation(used news[struct{}]) *rotation {
 		token: a.token,
 		acl:   a.client,
 		tree:  a.tree(),
-		hints: a.hints,
+		place: a.reloader.access,
+		moves: a.reloader.tokens,
 		used:  used,
 		show: func(err error) {
 			a.board.tokenRead(err)
 			a.metrics.tokenRead(err)
 		},
 		voice: newVoice(log, "following the token file"),
+		log:   log,
+	}
+}
+
+func (a *Agent) renewal() *renewal {
+	log := a.log.Named("tls")
+	return &renewal{
+		transport: a.transport,
+		client:    a.client,
+		files:     a.reloader.access.TLS,
+		moves:     a.reloader.files,
+		show: func(err error) {
+			a.board.filesRead(err)
+			a.metrics.filesRead(err)
+		},
+		voice: newVoice(log, "following the certificates for Consul"),
 		log:   log,
 	}
 }
@@ -156,6 +203,8 @@ func (a *Agent) loop(snapshots news[Snapshot], rings, tokens news[struct{}]) *lo
 		snapshots:  snapshots,
 		drift:      rings,
 		tokens:     tokens,
+		pulse:      pulse(),
+		configs:    a.reloader.configs,
 		resync:     a.config.Reconcile.Resync,
 		board:      a.board,
 		metrics:    a.metrics,

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/exporter-toolkit/web"
 )
 
 // maxClients is how many connections are served at once; more wait. Nobody can make
@@ -21,8 +23,9 @@ const maxClients = 128
 // stopTimeout is how long answers under way may take when we stop.
 const stopTimeout = 2 * time.Second
 
-// handler serves what the board shows. Nothing in it changes anything.
-func handler(board *board, gatherer prometheus.Gatherer) http.Handler {
+// handler serves what the board shows. Nothing in it changes anything, but for reload,
+// which is nil unless the operator wants it.
+func handler(board *board, gatherer prometheus.Gatherer, reload func(context.Context) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
@@ -45,11 +48,23 @@ func handler(board *board, gatherer prometheus.Gatherer) http.Handler {
 		encoder.SetIndent("", "  ")
 		_ = encoder.Encode(board.status(time.Now())) // the client is gone
 	})
+	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, r *http.Request) {
+		if reload == nil {
+			http.Error(w, "telemetry.reload is off", http.StatusForbidden)
+			return
+		}
+		if err := reload(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError) // as Prometheus does
+			return
+		}
+		fmt.Fprintln(w, "reloaded") //nolint:errcheck // the client is gone
+	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprint(w, landing) //nolint:errcheck // the client is gone
 	})
-	return mux
+	// A page somewhere else must not make a browser that may come in here post anything.
+	return http.NewCrossOriginProtection().Handler(mux)
 }
 
 const landing = `<!DOCTYPE html>
@@ -63,8 +78,9 @@ const landing = `<!DOCTYPE html>
 </ul>
 `
 
-// serve answers until the context ends.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+// serve answers until the context ends, with TLS and passwords if the web configuration
+// has any. It reads that file again for every request and every handshake.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, webConfig string, log hclog.Logger) error {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -72,6 +88,7 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}
 	stopped := make(chan struct{})
 	go func() {
@@ -83,7 +100,7 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 			_ = server.Close() // what is still under way is cut
 		}
 	}()
-	err := server.Serve(listener)
+	err := web.Serve(listener, server, &web.FlagConfig{WebConfigFile: &webConfig}, newSlog(log))
 	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve telemetry: %w", err)
 	}

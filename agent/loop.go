@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/k8s-registrar/k8s-registrar/config"
 )
 
 // loop owns the state: what is believed of the tree, what was decoded of it, how
@@ -22,6 +24,7 @@ type loop struct {
 	snapshots  news[Snapshot]
 	drift      news[struct{}]
 	tokens     news[struct{}]
+	configs    news[config.Config]
 	resync     time.Duration
 	board      *board
 	metrics    *metrics
@@ -32,6 +35,8 @@ type loop struct {
 
 	// wake and look are the timers; look is nil unless something waits.
 	wake, look <-chan time.Time
+	// pulse makes the loop turn, and does nothing else.
+	pulse <-chan time.Time
 
 	belief *Belief // nil until something is known: nothing is planned
 	// claimed holds our claim on the instance, from the first contact on.
@@ -59,6 +64,8 @@ const (
 	callTimer
 	callApproval
 	callToken
+	callPulse
+	callConfig
 )
 
 func (l *loop) run(ctx context.Context) error {
@@ -69,7 +76,7 @@ func (l *loop) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if l.belief == nil || why == callApproval && !l.approved(ctx) {
+		if l.belief == nil || why == callPulse || why == callApproval && !l.approved(ctx) {
 			continue
 		}
 		pass, err := l.pass(ctx, why)
@@ -102,6 +109,9 @@ func (l *loop) await(ctx context.Context) call {
 	select { // whatever woke it: the next pass is about the newest tree
 	case fresh := <-l.snapshots:
 		l.learn(fresh)
+		if why == callPulse || why == callApproval {
+			why = callNews // these alone would not lead to a pass
+		}
 	default:
 	}
 	return why
@@ -125,6 +135,11 @@ func (l *loop) sleep(ctx context.Context) call {
 		return callApproval
 	case <-l.tokens:
 		return callToken
+	case <-l.pulse:
+		return callPulse
+	case fresh := <-l.configs:
+		l.adopt(fresh)
+		return callConfig
 	}
 }
 

@@ -722,7 +722,7 @@ func TestHTTP(t *testing.T) {
 		fill(c, 2)
 		get := func(a *Agent, path string) (int, string) {
 			w := httptest.NewRecorder()
-			handler(a.board, a.registry).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			handler(a.board, a.registry, nil).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 			return w.Code, w.Body.String()
 		}
 		unstarted := newAgent(t, Consul{Client: c.Client(), Token: NewToken("")}, io.Discard)

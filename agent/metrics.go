@@ -34,6 +34,9 @@ type metrics struct {
 	verifiedLast   prometheus.Gauge
 	tokenGood      prometheus.Gauge
 	tokenProven    prometheus.Gauge
+	filesGood      prometheus.Gauge
+	configGood     prometheus.Gauge
+	configLast     prometheus.Gauge
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -66,8 +69,13 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		verifiedLast:   gauge("last_catalog_verification_timestamp_seconds", "When Consul's servers last told all they hold for this node."),
 		tokenGood:      gauge("token_file_good", "1 if the token in the token file is in force, or there is no such file."),
 		tokenProven:    gauge("token_old_revocable_timestamp_seconds", "When the token before the last change was seen to be of no more use."),
+		filesGood:      gauge("tls_files_good", "1 if the certificates for Consul are in force as they are in their files, or there are no such files."),
+		configGood:     gauge("config_last_reload_successful", "1 if the last reading of the configuration succeeded, 0 if it was refused."),
+		configLast:     gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was read."),
 	}
 	m.tokenGood.Set(1)
+	m.filesGood.Set(1)
+	m.configured(nil)
 	m.zero()
 	return m
 }
@@ -145,6 +153,22 @@ func (m *metrics) tokenRead(err error) {
 	if err != nil {
 		m.tokenGood.Set(0)
 	}
+}
+
+func (m *metrics) filesRead(err error) {
+	m.filesGood.Set(1)
+	if err != nil {
+		m.filesGood.Set(0)
+	}
+}
+
+func (m *metrics) configured(err error) {
+	if err != nil {
+		m.configGood.Set(0)
+		return
+	}
+	m.configGood.Set(1)
+	m.configLast.SetToCurrentTime()
 }
 
 func (m *metrics) countRegistered(ours map[register.ID]register.Registered) {

@@ -42,11 +42,12 @@ func TestMetricsNames(t *testing.T) {
 	}
 	want := []string{
 		"approvals_total", "catalog_diverging_services", "change_duration_seconds", "changes_total",
+		"config_last_reload_success_timestamp_seconds", "config_last_reload_successful",
 		"deferred_changes", "desired_services", "guard_blocked", "kv_errors_total", "kv_index",
 		"kv_watch_last_success_timestamp_seconds", "kv_withheld_keys",
 		"last_catalog_verification_timestamp_seconds", "last_reconcile_success_timestamp_seconds",
 		"pending_removals", "quarantined_services", "reconcile_duration_seconds", "reconcile_total",
-		"registered_services", "taken_ids", "token_file_good", "token_old_revocable_timestamp_seconds",
+		"registered_services", "taken_ids", "tls_files_good", "token_file_good", "token_old_revocable_timestamp_seconds",
 	}
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {

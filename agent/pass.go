@@ -73,14 +73,18 @@ type reconciler struct {
 }
 
 func newReconciler(cfg config.Config, local *register.Local, token *Token) *reconciler {
-	owner := register.Owner{Instance: cfg.Instance}
-	return &reconciler{
-		local:   local,
-		mapping: register.Mapping{Owner: owner, Health: health.Settings(cfg.Check)},
-		guard:   guard{budget: register.Budget{Min: cfg.Guard.Min, Percent: cfg.Guard.Percent, Unlimited: cfg.Guard.AllowRemovals}},
-		config:  cfg,
-		token:   token,
-	}
+	r := &reconciler{local: local, token: token}
+	r.adopt(cfg)
+	return r
+}
+
+// adopt takes over a configuration. What is remembered stays.
+func (r *reconciler) adopt(cfg config.Config) {
+	r.config = cfg
+	r.mapping.Owner = register.Owner{Instance: cfg.Instance}
+	r.mapping.Health = health.Settings(cfg.Check)
+	r.guard.budget = register.Budget{Min: cfg.Guard.Min, Percent: cfg.Guard.Percent, Unlimited: cfg.Guard.AllowRemovals}
+	r.local.Workers = cfg.Reconcile.Workers
 }
 
 // prepare compares. It writes nothing.

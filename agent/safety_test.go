@@ -412,6 +412,12 @@ func startWithFile(t *testing.T, c *consultest.Consul, path string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startWith(t, c, token)
+}
+
+// startWith runs an agent whose token can be replaced.
+func startWith(t *testing.T, c *consultest.Consul, token *Token) *rig {
+	t.Helper()
 	client, err := api.NewClient(&api.Config{
 		Address:    "127.0.0.1:8500",
 		Token:      TokenPlace,

@@ -34,11 +34,11 @@ const TokenPlace = "k8s-registrar-token"
 // under way: each takes the one that is in force when it starts.
 type Token struct {
 	secret atomic.Pointer[string]
-	// path is the file that it comes from; empty if it never changes.
+	// path is the file that it comes from at the start; empty if there is none.
 	path string
 }
 
-// NewToken returns a token that never changes; an empty one makes us anonymous.
+// NewToken returns a token that is in no file; an empty one makes us anonymous.
 func NewToken(secret string) *Token {
 	t := &Token{}
 	t.secret.Store(&secret)
@@ -105,23 +105,21 @@ func readToken(path string) (string, error) {
 	return secret, nil
 }
 
-// rotation follows the token file. A new token is used once Consul accepts it; one
+// rotation follows the place of the token, which is a file as a rule. A new token is used once Consul accepts it; one
 // that it does not leaves the old one in force.
 type rotation struct {
 	token *Token
 	acl   *api.Client
 	tree  tree
-	hints <-chan struct{} // look now
-	used  news[struct{}]  // a new token is in force
+	place Access
+	moves news[Access]   // another place, or look now
+	used  news[struct{}] // a new token is in force
 	show  func(error)
 	voice *voice
 	log   hclog.Logger
 }
 
 func (r *rotation) run(ctx context.Context) error {
-	if r.token.path == "" {
-		return nil
-	}
 	ticker := time.NewTicker(tokenPause)
 	defer ticker.Stop()
 	for {
@@ -129,7 +127,7 @@ func (r *rotation) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-		case <-r.hints:
+		case r.place = <-r.moves:
 		}
 		changed, err := r.look(ctx)
 		if ctx.Err() != nil {
@@ -142,20 +140,17 @@ func (r *rotation) run(ctx context.Context) error {
 		}
 		r.voice.recovered()
 		if changed {
-			r.log.Info("the token file holds a new token: every service is registered again with it")
+			r.log.Info("a new token is in force: every service is registered again with it")
 			r.used.put(struct{}{})
 		}
 	}
 }
 
-// look reads the file, tries a token that is new, and puts it in force.
+// look reads the token, tries a token that is new, and puts it in force.
 func (r *rotation) look(ctx context.Context) (changed bool, err error) {
-	secret, err := readToken(r.token.path)
-	if err != nil {
+	secret, err := r.place.secret()
+	if err != nil || secret == *r.token.secret.Load() {
 		return false, err
-	}
-	if secret == *r.token.secret.Load() {
-		return false, nil
 	}
 	if err := r.try(ctx, secret); err != nil {
 		return false, fmt.Errorf("use new token: %w; the old one stays in force", err)

@@ -92,6 +92,11 @@ type Guard struct {
 // Telemetry says where metrics and status are served.
 type Telemetry struct {
 	Listen string // host:port; empty: nowhere
+	// WebConfigFile is the path of the exporters' usual web configuration: TLS and
+	// passwords. Empty: plain HTTP, without a password.
+	WebConfigFile string
+	Reload        bool   // let POST /-/reload do what HUP does
+	Announce      string // the Consul service under which the daemon announces itself; empty: none
 }
 
 // Log says what is written to standard error, and how.

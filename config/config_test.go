@@ -59,7 +59,7 @@ func TestSettingNames(t *testing.T) {
 
 func TestIsBool(t *testing.T) {
 	for _, s := range new(Config).Settings() {
-		if got, want := s.IsBool(), s.Name == "guard.allow_removals"; got != want {
+		if got, want := s.IsBool(), s.Name == "guard.allow_removals" || s.Name == "telemetry.reload"; got != want {
 			t.Errorf("%s: IsBool is %v, want %v", s.Name, got, want)
 		}
 	}

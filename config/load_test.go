@@ -60,7 +60,7 @@ telemetry { listen = "" }
 	}
 	want := Default()
 	want.KeyPath = "kubernetes/blue"
-	want.Consul = Consul{Address: "https://127.0.0.1:8501", Token: newSecret("hunter2"), CAFile: "/etc/ca.pem"}
+	want.Consul = Consul{Address: "https://127.0.0.1:8501", Token: NewSecret("hunter2"), CAFile: "/etc/ca.pem"}
 	want.Node.Address = netip.MustParseAddr("10.0.0.7")
 	want.Check.Interval = 30 * time.Second
 	want.Check.FailuresBeforeCritical = 3

@@ -5,23 +5,30 @@
 # the variable: check { interval } is K8S_REGISTRAR_CHECK_INTERVAL and
 # --check-interval. Texts and durations are written in quotes; the units of a
 # duration are ms, s, m and h. "k8s-registrar validate" checks this file.
+#
+# HUP reads it again. What cannot change while the daemon runs is marked with
+# "Needs a restart": if it has changed, all of the new configuration is refused
+# and the old one goes on. A restart is no outage: services stay registered.
 
 # The key_path of k8s-deployer, without a slash at either end. The tree that is
 # watched is <key_path>/deployments/: do not write "deployments" here. If
 # k8s-deployer has one path for each cluster, as in "kubernetes/blue", use that.
+# Needs a restart.
 key_path = "kubernetes"
 
 # Whose services these are: 1 to 32 of a-z, 0-9 and "-". Only services marked
 # with this name are ever changed or removed. Two registrars that share an
 # agent, for two clusters, need two names; one alone needs no other. After a
-# change the services under the old name stay until you deregister them.
+# change the services under the old name stay until you deregister them. Needs a
+# restart.
 instance = "default"
 
 consul {
   # The local Consul agent: host:port, http://, https:// or unix:///path. Empty
   # leaves it to CONSUL_HTTP_ADDR, and without that to Consul's own default,
   # 127.0.0.1:8500. It must be the agent of this node, never a remote one or a
-  # load balancer: services are registered at whichever agent answers.
+  # load balancer: services are registered at whichever agent answers. Needs a
+  # restart.
   address = ""
 
   # The ACL token, or the path of a file that holds it; not both. Empty leaves
@@ -33,7 +40,8 @@ consul {
   # TLS, for an address that begins with https://: the authority that signed
   # the agent's certificate, the certificate and key to show to the agent, and
   # the name to expect in its certificate instead of the address. All files are
-  # PEM. Empty leaves it to CONSUL_CACERT, CONSUL_CLIENT_CERT,
+  # PEM, and are read again when they change: new ones are used once the agent
+  # is reached with them. Empty leaves it to CONSUL_CACERT, CONSUL_CLIENT_CERT,
   # CONSUL_CLIENT_KEY and CONSUL_TLS_SERVER_NAME.
   ca_file         = ""
   cert_file       = ""
@@ -81,17 +89,18 @@ check {
 watch {
   # How long Consul may hold a query that waits for a change, "1s" to "10m". A
   # change is answered at once whatever this says. 55s stays below the idle
-  # timeouts of one minute that proxies and firewalls like.
+  # timeouts of one minute that proxies and firewalls like. Needs a restart.
   wait = "55s"
 
   # The shortest time between two reads while changes keep coming, "10ms" to
   # "1m". The first change is read at once; those right behind it share a read,
-  # which spares Consul's servers a read from every node for every key.
+  # which spares Consul's servers a read from every node for every key. Needs a
+  # restart.
   min_interval = "100ms"
 
   # The time between two reads of the whole tree, "1m" to "24h", whether
   # anything changed or not: a net below the watch. 20m is rare enough to cost
-  # nothing.
+  # nothing. Needs a restart.
   full_read = "20m"
 
   # How many queries may wait for changes at once, 2 to 150. The tree is watched
@@ -139,7 +148,24 @@ telemetry {
   # Where metrics, health and status are served, as host:port. No host means
   # all addresses, and an empty text turns the listener off. 28500 is outside
   # the range of NodePorts, 30000 to 32767, and of the usual exporters.
+  # Needs a restart.
   listen = ":28500"
+
+  # TLS and passwords for it, in the web configuration file that all exporters
+  # of Prometheus have, with tls_server_config and basic_auth_users. Without it
+  # everybody who reaches the port can read everything. What is in the file may
+  # change at any time; its path needs a restart.
+  web_config_file = ""
+
+  # true lets POST /-/reload read the configuration again, as HUP does. Off,
+  # since whoever reaches the port could make the daemon read files. Needs a
+  # restart.
+  reload = false
+
+  # The name under which the daemon announces itself in Consul, with a check of
+  # its own, for Prometheus to find: "k8s-registrar" is a good one. Off, since
+  # the token then needs to write a service of that name too.
+  announce = ""
 }
 
 log {
@@ -147,6 +173,7 @@ log {
   # service that changed and is silent when nothing did.
   level = "info"
 
-  # "text" for people, "json" for machines. Both go to standard error.
+  # "text" for people, "json" for machines. Both go to standard error. Needs a
+  # restart.
   format = "text"
 }

@@ -15,7 +15,8 @@ type Secret struct {
 	handle unique.Handle[string]
 }
 
-func newSecret(text string) Secret {
+// NewSecret returns a secret; an empty text is none.
+func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
 	}

@@ -11,22 +11,22 @@ import (
 const hidden = "hunter2"
 
 func TestSecretIsRevealedOnlyOnRequest(t *testing.T) {
-	if got := newSecret(hidden).Reveal(); got != hidden {
+	if got := NewSecret(hidden).Reveal(); got != hidden {
 		t.Errorf("Reveal: %q", got)
 	}
 	if got := (Secret{}).Reveal(); got != "" {
 		t.Errorf("Reveal of none: %q", got)
 	}
-	if newSecret("") != (Secret{}) {
+	if NewSecret("") != (Secret{}) {
 		t.Error("an empty secret is not the zero one")
 	}
-	if newSecret(hidden) != newSecret(strings.Clone(hidden)) {
+	if NewSecret(hidden) != NewSecret(strings.Clone(hidden)) {
 		t.Error("equal secrets are not equal")
 	}
 }
 
 func TestSecretUnderEveryVerb(t *testing.T) {
-	secret := newSecret(hidden)
+	secret := NewSecret(hidden)
 	config := Default()
 	config.Consul.Token = secret
 	values := map[string]any{
@@ -65,7 +65,7 @@ func TestSecretUnderEveryVerb(t *testing.T) {
 
 func TestSecretInLogsAndJSON(t *testing.T) {
 	config := Default()
-	config.Consul.Token = newSecret(hidden)
+	config.Consul.Token = NewSecret(hidden)
 	text, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)

@@ -101,6 +101,9 @@ func (g *Guard) settings() []Setting {
 func (t *Telemetry) settings() []Setting {
 	return []Setting{
 		{"telemetry.listen", "serve metrics and status at `ADDRESS`; empty: nowhere", of(&t.Listen, listenAddress)},
+		{"telemetry.web_config_file", "take TLS and passwords from `FILE`, as Prometheus' exporters do", of(&t.WebConfigFile, plainText)},
+		{"telemetry.reload", "let POST /-/reload read the configuration again", of(&t.Reload, boolean)},
+		{"telemetry.announce", "announce the daemon itself in Consul as service `NAME`", of(&t.Announce, serviceName)},
 	}
 }
 

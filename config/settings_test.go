@@ -58,6 +58,10 @@ func TestGood(t *testing.T) {
 		{"telemetry.listen", ":0", ""},
 		{"telemetry.listen", "[::]:28500", ""},
 		{"telemetry.listen", "node1.example.com:28500", ""},
+		{"telemetry.web_config_file", "/etc/web config.yml", ""},
+		{"telemetry.reload", "true", ""},
+		{"telemetry.announce", "k8s-registrar", ""},
+		{"telemetry.announce", strings.Repeat("a", 63), ""},
 		{"log.level", "trace", ""},
 		{"log.format", "json", ""},
 	} {

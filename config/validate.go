@@ -35,7 +35,18 @@ func conflicts(c Config) []conflict {
 			"consul.cert_file and consul.key_file need each other: set both, or neither",
 		},
 	}
+	list = append(list, unserved(c.Telemetry)...)
 	return append(list, unencrypted(c.Consul)...)
+}
+
+// unserved finds what would have no effect without a listener.
+func unserved(t Telemetry) []conflict {
+	sentence := "%s is set, but telemetry.listen is empty and nothing would be served"
+	return []conflict{
+		{"telemetry.web_config_file", "telemetry.listen", t.Listen == "" && t.WebConfigFile != "", fmt.Sprintf(sentence, "telemetry.web_config_file")},
+		{"telemetry.reload", "telemetry.listen", t.Listen == "" && t.Reload, fmt.Sprintf(sentence, "telemetry.reload")},
+		{"telemetry.announce", "telemetry.listen", t.Listen == "" && t.Announce != "", fmt.Sprintf(sentence, "telemetry.announce")},
+	}
 }
 
 // unencrypted finds TLS settings that Consul's client would silently ignore,

@@ -137,11 +137,22 @@ func instance(text string) (string, error) {
 	return text, nil
 }
 
+// serviceName is a DNS label, so that Consul's DNS can answer for it; or nothing.
+func serviceName(text string) (string, error) {
+	foreign := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
+	}
+	if len(text) > 63 || strings.ContainsFunc(text, foreign) || strings.Trim(text, "-") != text {
+		return "", fmt.Errorf("%q is not the name of a service: write up to 63 of a-z, 0-9 and, in between, \"-\"", text)
+	}
+	return text, nil
+}
+
 // token never repeats the text: an error is printed.
 func token(text string) (Secret, error) {
 	foreign := func(r rune) bool { return r <= ' ' || r > '~' }
 	if strings.ContainsFunc(text, foreign) {
 		return Secret{}, errors.New("the token has a space, a line end or another character in it that no token has")
 	}
-	return newSecret(text), nil
+	return NewSecret(text), nil
 }

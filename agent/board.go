@@ -1,0 +1,272 @@
+package agent
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/prometheus/common/version"
+
+	"github.com/k8s-registrar/k8s-registrar/config"
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+// watchStatus describes what is known, and what the last answer said.
+func watchStatus(prefix string, known *Snapshot, err error) WatchStatus {
+	s := WatchStatus{Tree: prefix}
+	if known != nil {
+		s.Known, s.Index = true, known.Index
+	}
+	if err != nil {
+		s.Error = err.Error()
+	}
+	return s
+}
+
+// board is where the tasks put what they show. Its mutex guards what is shown and
+// nothing else.
+type board struct {
+	instance    string
+	maxWatchAge time.Duration
+	maxPassAge  time.Duration
+
+	// beats hears that the loop turns.
+	beats news[struct{}]
+
+	mu          sync.Mutex
+	started     time.Time
+	alive       time.Time
+	watch       WatchStatus
+	pass        Pass
+	reconcile   ReconcileStatus
+	problems    []ProblemStatus
+	reconcileOK bool
+	catalog     CatalogStatus
+	token       TokenStatus
+	files       FilesStatus
+	loaded      ConfigStatus
+	chronicle   chronicle
+}
+
+func newBoard(cfg config.Config) *board {
+	now := time.Now()
+	return &board{
+		instance:    cfg.Instance,
+		maxWatchAge: cfg.Watch.Wait + cfg.Watch.Wait/16 + 2*readTimeout,
+		maxPassAge:  maxPassAge(cfg),
+		beats:       newNews[struct{}](),
+		started:     now,
+		loaded:      ConfigStatus{Loaded: now},
+	}
+}
+
+func maxPassAge(cfg config.Config) time.Duration { return 2*cfg.Reconcile.Resync + time.Minute }
+
+// beat notes that the loop turns.
+func (b *board) beat() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.alive = time.Now()
+	b.beats.put(struct{}{})
+}
+
+func (b *board) watched(s WatchStatus) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	s.LastSuccess = b.watch.LastSuccess
+	if s.Error == "" {
+		s.LastSuccess = now
+	} else {
+		b.chronicle.failed("watch", s.Error, now)
+	}
+	b.watch = s
+}
+
+// passed takes over the result of a pass. One that failed says nothing about
+// services: the last that succeeded stays on show.
+func (b *board) passed(pass Pass, v *verifier, others int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	b.reconcile.Last = now
+	b.reconcile.Took = time.Since(pass.Start).Round(time.Microsecond).String()
+	b.reconcile.Error = ""
+	b.reconcileOK = err == nil
+	if err != nil {
+		b.reconcile.Error = err.Error()
+		b.chronicle.failed("comparison", b.reconcile.Error, now)
+	} else {
+		b.reconcile.LastSuccess = now
+	}
+	b.catalog = v.status()
+	if pass.Compared() {
+		b.chronicle.passed(pass, now)
+		b.pass = pass
+		b.token.Others = others
+		b.problems = problemStatuses(problems(pass, v), b.problems, now)
+	}
+}
+
+// waiting returns what a human has to approve.
+func (b *board) waiting() []Waiting {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pass.Waiting
+}
+
+// tokenRead notes whether the token file's token is in force.
+func (b *board) tokenRead(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.token.Error = ""
+	if err != nil {
+		b.token.Error = err.Error()
+		b.chronicle.failed("token file", b.token.Error, time.Now())
+	}
+}
+
+// filesRead notes whether the TLS files' content is in force.
+func (b *board) filesRead(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.files.Error = ""
+	if err != nil {
+		b.files.Error = err.Error()
+		b.chronicle.failed("certificates for Consul", b.files.Error, time.Now())
+	}
+}
+
+// adopt takes over how old things may get.
+func (b *board) adopt(cfg config.Config) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.maxPassAge = maxPassAge(cfg)
+}
+
+// configured notes that a configuration is in force, or why a newer one is not.
+func (b *board) configured(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if err != nil {
+		b.loaded.Error = err.Error()
+		b.chronicle.failed("configuration", b.loaded.Error, now)
+		return
+	}
+	b.loaded = ConfigStatus{Loaded: now}
+}
+
+// tokenProven notes that the old token may be revoked.
+func (b *board) tokenProven(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.token.OldRevocable = now
+}
+
+// problemStatuses lists what is wrong. What was wrong before keeps its time.
+func problemStatuses(current []problem, before []ProblemStatus, now time.Time) []ProblemStatus {
+	since := map[[2]string]time.Time{}
+	for _, old := range before {
+		since[[2]string{old.Key, old.ID}] = old.Since
+	}
+	statuses := []ProblemStatus{}
+	for _, p := range current {
+		status := ProblemStatus{Key: p.key, ID: string(p.id), Error: p.text, Since: now}
+		if old, lasts := since[[2]string{status.Key, status.ID}]; lasts {
+			status.Since = old
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses
+}
+
+// heldText says why removals wait.
+func heldText(pass Pass) string {
+	return fmt.Sprintf("%d of %d services would be removed: guard.min and guard.percent do not allow that many within %s",
+		len(pass.Plan.Held), len(pass.Actual.Ours), guardWindow)
+}
+
+// living tells whether the loop turns.
+func (b *board) living(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return now.Sub(b.alive) < b.maxPassAge
+}
+
+// status puts together what is known at this moment.
+func (b *board) status(now time.Time) Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := Status{
+		Version:   cmp.Or(version.Version, "unknown"),
+		Instance:  b.instance,
+		Node:      b.pass.Node.Name,
+		Time:      now,
+		Started:   b.started,
+		Desired:   len(b.pass.Desired.Want),
+		Watch:     b.watch,
+		Reconcile: b.reconcile,
+		Services:  []ServiceStatus{},
+		Problems:  b.problems,
+		Waiting:   append([]Waiting{}, b.pass.Waiting...),
+		Catalog:   b.catalog,
+		Token:     b.token,
+		TLS:       b.files,
+		Config:    b.loaded,
+		Changes:   newestFirst(b.chronicle.changes),
+		Errors:    newestFirst(b.chronicle.errors),
+		NotReady:  b.notReady(now),
+	}
+	s.Ready = len(s.NotReady) == 0
+	if b.pass.Node.Address.IsValid() {
+		s.Address = b.pass.Node.Address.String()
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.pass.Actual.Ours)) {
+		service := serviceStatus(b.pass.Actual.Ours[id])
+		service.Changed = b.chronicle.changed[id]
+		s.Services = append(s.Services, service)
+	}
+	return s
+}
+
+func serviceStatus(r register.Registered) ServiceStatus {
+	s := ServiceStatus{ID: string(r.ID), Name: r.Name, Key: r.Key(), Port: r.Port, Tags: r.Tags, Check: r.Status()}
+	if s.Check == api.HealthPassing {
+		return s
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.Checks)) {
+		if check := r.Checks[id]; check.Status == s.Check {
+			s.Output = strings.TrimSpace(cmp.Or(check.Output, check.Notes))
+			break
+		}
+	}
+	return s
+}
+
+// notReady lists why the node does not announce what it should, as far as is known.
+func (b *board) notReady(now time.Time) []string {
+	var why []string
+	switch {
+	case !b.watch.Known && b.watch.Error != "":
+		why = append(why, "the tree was never known: "+b.watch.Error)
+	case !b.watch.Known:
+		why = append(why, "the tree is not known yet")
+	case now.Sub(b.watch.LastSuccess) > b.maxWatchAge:
+		why = append(why, fmt.Sprintf("nothing was heard of the tree for %s: %s", now.Sub(b.watch.LastSuccess).Round(time.Second), b.watch.Error))
+	}
+	switch {
+	case b.reconcile.Last.IsZero():
+		why = append(why, "nothing was compared with the local agent yet")
+	case !b.reconcileOK:
+		why = append(why, "the last comparison failed: "+b.reconcile.Error)
+	case now.Sub(b.reconcile.LastSuccess) > b.maxPassAge:
+		why = append(why, "the last comparison is too long ago")
+	}
+	return why
+}

@@ -1,0 +1,80 @@
+package agent
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/consul/api"
+)
+
+// Sentence is the state of the daemon in words, for whoever has room for one line. The
+// worst comes first.
+func (s Status) Sentence() string {
+	var parts []string
+	if !s.Ready {
+		parts = append(parts, "not ready: "+strings.Join(s.NotReady, "; "))
+	}
+	if keys := s.pending(); keys > 0 {
+		parts = append(parts, plural(keys, "removal", "removals")+" waiting for k8s-registrar approve")
+	}
+	if n := len(s.Problems); n > 0 {
+		parts = append(parts, plural(n, "problem", "problems"))
+	}
+	if s.Config.Error != "" {
+		parts = append(parts, "the new configuration is refused")
+	}
+	if s.Token.Error != "" {
+		parts = append(parts, "the new token is not used")
+	}
+	if s.TLS.Error != "" {
+		parts = append(parts, "the new certificates are not used")
+	}
+	if !s.Reconcile.Last.IsZero() {
+		parts = append(parts, s.announced())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// announced tells of the services, and names only what is not as it should be.
+func (s Status) announced() string {
+	text := plural(len(s.Services), "service", "services") + " announced"
+	if s.Desired > len(s.Services) {
+		text += fmt.Sprintf(" of %d", s.Desired)
+	}
+	checks := s.Checks()
+	if len(s.Services) > 0 && checks[api.HealthPassing] == len(s.Services) {
+		return text + ", all passing"
+	}
+	for _, check := range []string{api.HealthPassing, api.HealthWarning, api.HealthCritical} {
+		if n := checks[check]; n > 0 {
+			text += fmt.Sprintf(", %d %s", n, check)
+		}
+	}
+	return text
+}
+
+// Checks counts the services by the status of their checks; "" is for those that have
+// none yet.
+func (s Status) Checks() map[string]int {
+	count := map[string]int{}
+	for _, service := range s.Services {
+		count[service.Check]++
+	}
+	return count
+}
+
+// pending counts the keys whose services wait to be removed.
+func (s Status) pending() int {
+	var keys int
+	for _, w := range s.Waiting {
+		keys += len(w.Keys)
+	}
+	return keys
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
