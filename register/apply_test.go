@@ -503,7 +503,7 @@ func TestAfterIsWhatTheAgentShows(t *testing.T) {
 		c := consultest.New()
 		local := register.NewLocal(c.Client(), owner)
 		read := func() register.Actual {
-			a, err := local.Actual(t.Context())
+			a, err := local.Actual(t.Context(), register.Desired{})
 			if err != nil {
 				t.Fatalf("%v", err)
 			}

@@ -51,7 +51,7 @@ func (r *rig) plan(services ...kvschema.Service) register.Plan {
 
 func (r *rig) actual() register.Actual {
 	r.Helper()
-	a, err := r.local.Actual(r.Context())
+	a, err := r.local.Actual(r.Context(), register.Desired{})
 	if err != nil {
 		r.Fatal(err)
 	}
