@@ -647,3 +647,32 @@ func TestHiddenServicesAreUnknown(t *testing.T) {
 		}
 	})
 }
+
+// TestAnotherNodeIDIsNamed, before anything is tried that fails: the servers hold what
+// they held, and it looks right.
+func TestAnotherNodeIDIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 20)
+		r := start(t, c)
+		r.after(time.Minute)
+		c.Down()
+		c.Replace()
+		r.after(time.Second)
+		c.Up()
+		r.after(30 * time.Second)
+		if s := r.status(); !strings.Contains(s.Catalog.Error, "another node ID") {
+			t.Errorf("catalog error = %q", s.Catalog.Error)
+		}
+		writes := len(c.Writes())
+		r.after(30 * time.Minute)
+		if got := len(c.Writes()) - writes; got > 0 {
+			t.Errorf("%d writes to an agent that nobody listens to", got)
+		}
+		c.Reap()
+		r.after(2 * time.Minute)
+		if s := r.status(); s.Catalog.Error != "" || len(c.CatalogServices()) != 20 {
+			t.Errorf("catalog error = %q, %d services in it", s.Catalog.Error, len(c.CatalogServices()))
+		}
+	})
+}

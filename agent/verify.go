@@ -71,7 +71,7 @@ func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[regis
 		return nil
 	}
 	var catalog register.Actual
-	catalog, v.err = v.local.Cataloged(ctx, pass.Node.Name, v.token())
+	catalog, v.err = v.local.Cataloged(ctx, pass.Node, v.token())
 	if v.err != nil {
 		return nil // not known is not different
 	}
