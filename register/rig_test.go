@@ -163,6 +163,8 @@ func cause(err error) string {
 		return fmt.Sprint(status.Code)
 	case errors.Is(err, register.ErrPostponed):
 		return "postponed"
+	case strings.Contains(err.Error(), "given up"):
+		return "given up"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
 	case errors.Is(err, context.Canceled):
