@@ -61,7 +61,9 @@ func (v *verifier) due(now time.Time) bool {
 }
 
 // busy tells whether there is something to look at soon.
-func (v *verifier) busy() bool { return v.stirred || len(v.lasting()) > 0 }
+func (v *verifier) busy() bool {
+	return v.stirred || len(v.lasting()) > 0 || errors.Is(v.err, register.ErrAnotherNode)
+}
 
 // look compares, and returns which services to send again and why.
 func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[register.ID]string {
