@@ -40,7 +40,7 @@ func (m mutation) apply(root string) error {
 // undecided are the drills that no protection of ours decides, and why.
 func undecided() map[string]string {
 	return map[string]string{
-		"servers: quorum lost, without us (for comparison)":                       "it shows what Consul does alone",
+		"servers: quorum lost, without us (for comparison)":                      "it shows what Consul does alone",
 		"catalog: the same, without us once all are registered (for comparison)": "it shows what Consul does alone",
 	}
 }

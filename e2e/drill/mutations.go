@@ -1,7 +1,9 @@
 package main
 
 // noGuard lets every removal go.
-func noGuard() edit { return edit{"register/budget.go", "if b.Unlimited {", "if b.Unlimited || true {"} }
+func noGuard() edit {
+	return edit{"register/budget.go", "if b.Unlimited {", "if b.Unlimited || true {"}
+}
 
 // noLost forgets at which index a registered key was created.
 func noLost() edit {

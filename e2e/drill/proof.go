@@ -144,4 +144,3 @@ func printProofs(w io.Writer, proofs []failing, whole bool) int {
 	fmt.Fprintf(w, "\n%d drills with their protection off, %d of them did not fail\n", len(proofs), unproven)
 	return min(unproven, 1)
 }
-
