@@ -607,3 +607,78 @@ func TestRestoreOfAnIdleCatalogIsSeen(t *testing.T) {
 		r.announces("s000:30000", "s001:30001", "s002:30002", "s003:30003")
 	})
 }
+
+// TestHiddenServicesAreUnknown: a token that may read the tree and sees no service finds
+// the agent empty, in a list.
+func TestHiddenServicesAreUnknown(t *testing.T) {
+	tree := map[string]string{"kubernetes/deployments/": "list"}
+	full := consultest.Rules{Key: tree, Service: map[string]string{"": "write"}, Node: "read", Agent: "read"}
+	blind := consultest.Rules{Key: tree, Node: "read", Agent: "read"}
+	part := consultest.Rules{Key: tree, Service: map[string]string{"s00": "write", "t": "write"}, Node: "read", Agent: "read"}
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		c.DenyByDefault()
+		c.Grant("secret", full)
+		fill(c, 20)
+		r := startAs(t, c, "secret")
+		r.after(5 * time.Second)
+		writes := len(c.Writes())
+		c.Grant("secret", blind)
+		r.after(2 * time.Minute)
+		s := r.status()
+		if len(s.Services) != 20 || !strings.Contains(s.Reconcile.Error, "hides the services") || s.Ready {
+			t.Errorf("%d services are shown, ready %v, reconcile error %q: want 20, and why they cannot be seen", len(s.Services), s.Ready, s.Reconcile.Error)
+		}
+		if got := len(c.Writes()); got != writes {
+			t.Errorf("%d writes while nothing could be seen", got-writes)
+		}
+		// What may be seen goes on, and each of the others is named.
+		c.Grant("secret", part)
+		c.SetKV(service("shop", "t", 32000, ""))
+		r.after(2 * time.Minute)
+		var named int
+		for _, p := range r.status().Problems {
+			if strings.Contains(p.Error, "403") {
+				named++
+			}
+		}
+		if _, there := c.Services()["k8s-registrar-default.shop.t.http"]; !there || named != 10 || len(c.Services()) != 21 {
+			t.Errorf("new service there: %v; %d of 10 hidden ones are named; %d services, want 21", there, named, len(c.Services()))
+		}
+		c.Grant("secret", full)
+		r.after(2 * time.Minute)
+		r.ready(true)
+		if s := r.status(); len(s.Problems) > 0 || len(s.Services) != 21 {
+			t.Errorf("%d services and problems %v", len(s.Services), s.Problems)
+		}
+	})
+}
+
+// TestAnotherNodeIDIsNamed, before anything is tried that fails: the servers hold what
+// they held, and it looks right.
+func TestAnotherNodeIDIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 20)
+		r := start(t, c)
+		r.after(time.Minute)
+		c.Down()
+		c.Replace()
+		r.after(time.Second)
+		c.Up()
+		r.after(30 * time.Second)
+		if s := r.status(); !strings.Contains(s.Catalog.Error, "another node ID") {
+			t.Errorf("catalog error = %q", s.Catalog.Error)
+		}
+		writes := len(c.Writes())
+		r.after(30 * time.Minute)
+		if got := len(c.Writes()) - writes; got > 0 {
+			t.Errorf("%d writes to an agent that nobody listens to", got)
+		}
+		c.Reap()
+		r.after(2 * time.Minute)
+		if s := r.status(); s.Catalog.Error != "" || len(c.CatalogServices()) != 20 {
+			t.Errorf("catalog error = %q, %d services in it", s.Catalog.Error, len(c.CatalogServices()))
+		}
+	})
+}

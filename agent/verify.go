@@ -61,7 +61,9 @@ func (v *verifier) due(now time.Time) bool {
 }
 
 // busy tells whether there is something to look at soon.
-func (v *verifier) busy() bool { return v.stirred || len(v.lasting()) > 0 }
+func (v *verifier) busy() bool {
+	return v.stirred || len(v.lasting()) > 0 || errors.Is(v.err, register.ErrAnotherNode)
+}
 
 // look compares, and returns which services to send again and why.
 func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[register.ID]string {
@@ -71,7 +73,7 @@ func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[regis
 		return nil
 	}
 	var catalog register.Actual
-	catalog, v.err = v.local.Cataloged(ctx, pass.Node.Name, v.token())
+	catalog, v.err = v.local.Cataloged(ctx, pass.Node, v.token())
 	if v.err != nil {
 		return nil // not known is not different
 	}

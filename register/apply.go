@@ -5,19 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/consul/api"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
 	// writeTimeout bounds a write. It only frees us: the agent completes what it
 	// has begun, so after a timeout the outcome is not known.
 	writeTimeout = 15 * time.Second
-	// slow is how long a write may take before we look whether there is a leader,
-	// and how often we look anyway.
+	// slow is how long a write may take before we look whether there is a leader and
+	// go on with others, and how often we look anyway.
 	slow = 2 * time.Second
 	// chunk is how many steps are prepared together, see probe.
 	chunk = 64
@@ -42,7 +40,7 @@ func (l *Local) Apply(ctx context.Context, plan Plan, done func(Outcome)) Report
 	}
 	b.run(ctx, unblocked(outcomes[:upserts], outcomes[upserts:]))
 
-	report := Report{Stopped: b.stopped}
+	report := Report{Stopped: b.why()}
 	for _, o := range outcomes {
 		report.Outcomes = append(report.Outcomes, *o)
 	}
@@ -67,66 +65,6 @@ func unblocked(upserts, removals []*Outcome) []*Outcome {
 		}
 	}
 	return free
-}
-
-// batch is one application of a plan.
-type batch struct {
-	local *Local
-	done  func(Outcome)
-
-	mu      sync.Mutex
-	asked   time.Time // when the leader was last known to be there
-	stopped error
-}
-
-// run carries out steps with the local agent's workers. The first step goes alone:
-// if something is wrong, one call finds out and not all of them.
-func (b *batch) run(ctx context.Context, outcomes []*Outcome) {
-	if len(outcomes) == 0 || b.stopped != nil {
-		return
-	}
-	statuses := b.local.probe(ctx, outcomes)
-	b.try(ctx, outcomes[0], statuses[outcomes[0].Step.ID])
-	var workers errgroup.Group
-	workers.SetLimit(max(1, b.local.Workers))
-	for _, o := range outcomes[1:] {
-		workers.Go(func() error {
-			b.try(ctx, o, statuses[o.Step.ID])
-			return nil
-		})
-	}
-	_ = workers.Wait() // failures are in the outcomes
-}
-
-// try carries out one step unless the batch has stopped.
-func (b *batch) try(ctx context.Context, o *Outcome, status string) {
-	if o.Step.Wait != "" || !b.open(ctx) {
-		return
-	}
-	start := time.Now()
-	o.Err = b.local.do(ctx, o.Step, status)
-	o.Took = time.Since(start)
-
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if o.Took > slow || o.Err != nil && !refused(o.Err) {
-		b.asked = time.Time{}
-	}
-	if b.done != nil {
-		b.done(*o)
-	}
-}
-
-// open tells whether the next step may be tried, asking for the leader when that is
-// not known well enough.
-func (b *batch) open(ctx context.Context) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.stopped == nil && time.Since(b.asked) > slow {
-		b.stopped = b.local.Leader(ctx)
-		b.asked = time.Now()
-	}
-	return b.stopped == nil
 }
 
 // refused tells whether an error is the agent's judgement of this very service

@@ -8,6 +8,12 @@ import (
 	"github.com/hashicorp/consul/api"
 )
 
+// ErrAnotherNode means that the servers know the node by another ID than its agent has,
+// as after the loss of the agent's data. Until they give the name up, which takes the
+// absence of the agent for half a minute, they take nothing from it. What they hold may
+// look right meanwhile, and a registration of what they hold ends in a broken connection.
+var ErrAnotherNode = errors.New("the servers take nothing from this Consul agent: they reserve the name of the node to another node ID")
+
 // ErrUnverified means that Consul did not show all of what it holds for the node, so
 // that nothing can be said about what seems to be missing.
 var ErrUnverified = errors.New("the catalog cannot be verified: grant node read and service read on all of this node")
@@ -28,24 +34,27 @@ type Divergence struct {
 // leader or a change by somebody else is only to be seen here.
 //
 // Without a token and with ACLs that deny by default, Consul does not say that it
-// has hidden something; trusted tells that this is not so.
-func (l *Local) Cataloged(ctx context.Context, node string, token bool) (Actual, error) {
+// has hidden something; token tells that there is one.
+func (l *Local) Cataloged(ctx context.Context, node Node, token bool) (Actual, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	options := (&api.QueryOptions{AllowStale: true}).WithContext(ctx)
-	checks, meta, err := l.client.Health().Node(node, options)
+	checks, meta, err := l.client.Health().Node(node.Name, options)
 	if err == nil {
 		err = complete(meta, token)
 	}
 	if err != nil {
 		return Actual{}, fmt.Errorf("read checks from catalog: %w", err)
 	}
-	list, meta, err := l.client.Catalog().NodeServiceList(node, options)
+	list, meta, err := l.client.Catalog().NodeServiceList(node.Name, options)
 	if err == nil {
 		err = complete(meta, token)
 	}
 	if err != nil {
 		return Actual{}, fmt.Errorf("read services from catalog: %w", err)
+	}
+	if known := list.Node; known != nil && known.ID != node.UID && known.ID != "" && node.UID != "" {
+		return Actual{}, fmt.Errorf("%w: %s, and the agent has %s: stop it for a minute, or give it its old data or node_id again", ErrAnotherNode, known.ID, node.UID)
 	}
 	services, byID := map[string]*api.AgentService{}, map[string]*api.AgentCheck{}
 	for _, s := range list.Services {

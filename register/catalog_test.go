@@ -15,6 +15,9 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/register/consultest"
 )
 
+// cataloged is the fake's node, whatever its ID.
+var cataloged = register.Node{Name: consultest.NodeName}
+
 // TestCatalogedIsWhatTheServersHold, in the same words as what the agent holds.
 func TestCatalogedIsWhatTheServersHold(t *testing.T) {
 	bubble(t, func(r *rig) {
@@ -24,7 +27,7 @@ func TestCatalogedIsWhatTheServersHold(t *testing.T) {
 		if err := r.consul.Operator().Agent().ServiceRegister(foreign); err != nil {
 			r.Fatal(err)
 		}
-		got, err := r.local.Cataloged(r.Context(), consultest.NodeName, false)
+		got, err := r.local.Cataloged(r.Context(), cataloged, false)
 		equal(r, nil, err)
 		equal(r, r.actual(), got, cmpopts.EquateEmpty())
 		equal(r, 0, len(register.Diverge(desired(r, services...), r.actual(), got)))
@@ -58,7 +61,7 @@ func TestHiddenIsNotMissing(t *testing.T) {
 				} else {
 					r.consul.Grant("", tt.rules)
 				}
-				_, err := register.NewLocal(client, owner).Cataloged(r.Context(), consultest.NodeName, tt.token)
+				_, err := register.NewLocal(client, owner).Cataloged(r.Context(), cataloged, tt.token)
 				got := fmt.Sprint(err)
 				if errors.Is(err, register.ErrUnverified) {
 					got = "unverified"
@@ -77,7 +80,7 @@ func TestCatalogReadIsBounded(t *testing.T) {
 		bubble(t, func(r *rig) {
 			r.consul.Fault(consultest.On("GET", path, consultest.Fault{Delay: time.Hour}))
 			equal(r, 10*time.Second, took(func() {
-				_, err := r.local.Cataloged(r.Context(), consultest.NodeName, false)
+				_, err := r.local.Cataloged(r.Context(), cataloged, false)
 				if !strings.HasPrefix(fmt.Sprint(err), want) || cause(err) != "timeout" {
 					r.Errorf("error = %v", err)
 				}
@@ -177,12 +180,44 @@ func TestRefreshRepairsTheCatalog(t *testing.T) {
 			plan := r.plan(cart).Refresh(d, r.actual(), map[register.ID]string{id: "lost"}, nonce)
 			report := r.local.Apply(r.Context(), plan, nil)
 			equal(r, []string{"update shop.cart.http"}, said(report))
-			catalog, err := r.local.Cataloged(r.Context(), consultest.NodeName, false)
+			catalog, err := r.local.Cataloged(r.Context(), cataloged, false)
 			equal(r, nil, err)
 			equal(r, 0, len(register.Diverge(d, r.actual(), catalog)))
 			equal(r, r.actual(), catalog, cmpopts.EquateEmpty())
 			r.converge(cart) // and the nonce is no difference
 		}
 		equal(r, 3, len(r.consul.Writes()))
+	})
+}
+
+// TestAnotherNodeIsNoKnowledge: what the servers hold belongs to the node that they know.
+func TestAnotherNodeIsNoKnowledge(t *testing.T) {
+	bubble(t, func(r *rig) {
+		cart := service("shop/cart", 30001)
+		r.converge(cart)
+		r.consul.Down()
+		r.consul.Replace()
+		r.consul.Up()
+		for _, tt := range []struct {
+			what string
+			uid  bool
+			want error
+		}{{"without the agent's ID", false, nil}, {"with it", true, register.ErrAnotherNode}} {
+			node, err := r.local.Node(r.Context())
+			equal(r, nil, err)
+			if !tt.uid {
+				node.UID = ""
+			}
+			if _, err := r.local.Cataloged(r.Context(), node, false); !errors.Is(err, tt.want) {
+				r.Errorf("%s: error = %v, want %v", tt.what, err, tt.want)
+			}
+		}
+		r.converge(cart) // 200, and nothing of it arrives
+		r.consul.Reap()
+		node, err := r.local.Node(r.Context())
+		equal(r, nil, err)
+		catalog, err := r.local.Cataloged(r.Context(), node, false)
+		equal(r, nil, err)
+		equal(r, r.actual(), catalog, cmpopts.EquateEmpty())
 	})
 }

@@ -96,10 +96,11 @@ func (l *Local) Leader(ctx context.Context) error {
 	return nil
 }
 
-// Actual reads what the agent holds. An answer that is cut short by a weak token
-// misses services that the same token could not register: it is enough to read it
-// as it is.
-func (l *Local) Actual(ctx context.Context) (Actual, error) {
+// Actual reads what the agent holds. ACLs may have cut the answer short, and for this
+// endpoint the client hides the header that would tell. If only a part is missing that
+// shows by itself, since what a token may not see it may not register either. If nothing
+// of what is desired is to be seen, it is asked for one by one; see hidden.
+func (l *Local) Actual(ctx context.Context, desired Desired) (Actual, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	options := (&api.QueryOptions{}).WithContext(ctx)
@@ -111,7 +112,13 @@ func (l *Local) Actual(ctx context.Context) (Actual, error) {
 	if err != nil {
 		return Actual{}, fmt.Errorf("read services from agent: %w", err)
 	}
-	return l.sort(services, checks), nil
+	actual := l.sort(services, checks)
+	if len(actual.Ours) == 0 {
+		if err := l.hidden(ctx, desired); err != nil {
+			return Actual{}, fmt.Errorf("read services from agent: %w", err)
+		}
+	}
+	return actual, nil
 }
 
 // sort keeps what is ours and what stands where ours should.

@@ -48,7 +48,10 @@ func TestNode(t *testing.T) {
 // TestReadsAreBounded protects from an agent that holds its lock for minutes.
 func TestReadsAreBounded(t *testing.T) {
 	node := func(l *register.Local, ctx context.Context) error { _, err := l.Node(ctx); return err }
-	actual := func(l *register.Local, ctx context.Context) error { _, err := l.Actual(ctx); return err }
+	actual := func(l *register.Local, ctx context.Context) error {
+		_, err := l.Actual(ctx, register.Desired{})
+		return err
+	}
 	for _, tt := range []struct {
 		path string
 		read func(*register.Local, context.Context) error

@@ -51,7 +51,7 @@ func (r *rig) plan(services ...kvschema.Service) register.Plan {
 
 func (r *rig) actual() register.Actual {
 	r.Helper()
-	a, err := r.local.Actual(r.Context())
+	a, err := r.local.Actual(r.Context(), register.Desired{})
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -163,6 +163,8 @@ func cause(err error) string {
 		return fmt.Sprint(status.Code)
 	case errors.Is(err, register.ErrPostponed):
 		return "postponed"
+	case strings.Contains(err.Error(), "given up"):
+		return "given up"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
 	case errors.Is(err, context.Canceled):

@@ -78,8 +78,10 @@ func (s *stage) grant(rules string) error {
 	return err
 }
 
-// noTreeWords are how /status says that the tree may not be read.
-func noTreeWords() []string { return []string{"may not read", "ACLs hide", "403", "Permission denied"} }
+// noTreeWords are how the watch in /status says that the tree may not be read.
+func noTreeWords() []string {
+	return []string{"watch: the token may not read", "watch: ACLs hide", "watch: watch drill/", "watch: read drill/"}
+}
 
 func noReadAtStart(s *stage) error {
 	if err := errors.Join(s.reg.Kill(), s.grant(s.rulesWithoutTree()), s.pass(2*time.Second), s.reg.Start(s)); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/k8s-registrar/k8s-registrar/e2e/rig"
@@ -33,6 +34,29 @@ func answerDrills() []drill {
 	} {
 		all = append(all, drill{"answers: " + c.name, setup{proxied: true, often: true}, func(s *stage) error {
 			return spoil(s, c.fault, c.wire, c.words)
+		}})
+	}
+	return append(all, treeAnswerDrills()...)
+}
+
+// treeAnswerDrills spoil only what is read of the tree. The doorbell still rings and the
+// agent takes every write: what is believed of such an answer is done at once.
+func treeAnswerDrills() []drill {
+	var all []drill
+	for _, c := range []struct {
+		name  string
+		fault rig.Fault
+		words []string
+	}{
+		{"404", rig.Fault{Kind: rig.FaultStatus, Code: 404}, []string{"watch: the answer carries no X-Consul-Index"}},
+		{"500", rig.Fault{Kind: rig.FaultStatus, Code: 500}, []string{"watch: read drill/"}},
+		{"empty, with 200", rig.Fault{Kind: rig.FaultEmpty}, []string{"watch: read drill/"}},
+		{"cut in the middle", rig.Fault{Kind: rig.FaultCut}, []string{"watch: read drill/"}},
+		{"garbled", rig.Fault{Kind: rig.FaultGarble}, []string{"watch: read drill/"}},
+	} {
+		c.fault.Match = func(r *http.Request) bool { return r.URL.Query().Has("recurse") }
+		all = append(all, drill{"answers about the tree alone: " + c.name, setup{proxied: true, often: true}, func(s *stage) error {
+			return spoil(s, c.fault, rig.WireFault{}, c.words)
 		}})
 	}
 	return all

@@ -46,31 +46,42 @@ func drills() []drill {
 	return all
 }
 
+type options struct {
+	consul, registrar, policy, only string
+	parallel                        int
+	verbose                         bool
+}
+
 func run(ctx context.Context, args []string) int {
+	var o options
 	flags := flag.NewFlagSet("drill", flag.ExitOnError)
-	consul := flags.String("consul", "bin/consul", "`path` of Consul")
-	registrar := flags.String("registrar", "bin/k8s-registrar", "`path` of k8s-registrar")
-	policy := flags.String("policy", "packaging/acl/k8s-registrar.hcl", "`path` of the ACL policy that is shipped")
-	only := flags.String("only", "", "run only drills whose name contains `text`; several are separated by commas")
+	flags.StringVar(&o.consul, "consul", "bin/consul", "`path` of Consul")
+	flags.StringVar(&o.registrar, "registrar", "bin/k8s-registrar", "`path` of k8s-registrar")
+	flags.StringVar(&o.policy, "policy", "packaging/acl/k8s-registrar.hcl", "`path` of the ACL policy that is shipped")
+	flags.StringVar(&o.only, "only", "", "run only drills whose name contains `text`; several are separated by commas")
+	flags.IntVar(&o.parallel, "parallel", 1, "run `n` drills at once")
+	flags.BoolVar(&o.verbose, "v", false, "print what the registrar wrote last, and what came and went in the catalog")
 	list := flags.Bool("list", false, "list the drills")
-	parallel := flags.Int("parallel", 1, "run `n` drills at once")
-	verbose := flags.Bool("v", false, "print what the registrar wrote last, and what came and went in the catalog")
+	proving := flags.Bool("prove", false, "build the registrar again and again, each time with a protection switched off, and see its drills fail")
 	_ = flags.Parse(args) // it exits
 
-	chosen := choose(drills(), *only)
-	if *list {
+	chosen := choose(drills(), o.only)
+	switch {
+	case *list:
 		for _, d := range chosen {
 			fmt.Println(d.name)
 		}
 		return 0
+	case *proving:
+		return prove(ctx, o)
 	}
-	p, err := newPark(*consul, *registrar, *policy)
+	p, err := newPark(o.consul, o.registrar, o.policy)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "drill:", err)
 		return 1
 	}
 	defer p.close()
-	rows := runAll(ctx, p, chosen, *parallel, *verbose)
+	rows := runAll(ctx, p, chosen, o.parallel, o.verbose)
 	rows = append(rows, p.secretsRow())
 	return printTable(os.Stdout, rows)
 }

@@ -126,9 +126,11 @@ func (p *park) search(where, text string) {
 	}
 }
 
+const secrets = "secrets: no token in anything written"
+
 // secretsRow is the last row: no token was printed anywhere.
 func (p *park) secretsRow() row {
-	r := row{name: "secrets: no token in anything written", silent: true}
+	r := row{name: secrets, silent: true}
 	r.notes = append(r.notes, fmt.Sprintf("%d tokens looked for in %d bytes", len(p.secrets), p.written))
 	if len(p.leaks) > 0 {
 		r.err = fmt.Errorf("%s", strings.Join(p.leaks, "; "))

@@ -18,11 +18,11 @@ import (
 // serverDrills break Consul's servers, each in a cluster of its own.
 func serverDrills() []drill {
 	one, three := setup{own: true, often: true}, setup{own: true, servers: 3, often: true}
-	silent := three
-	silent.loose = true
+	silent, gated := three, three
+	silent.loose, gated.proxied = true, true
 	return []drill{
 		{"servers: leader of 3 killed", three, leaderKilled},
-		{"servers: quorum lost for 60 s", three, quorumLost},
+		{"servers: quorum lost for 60 s", gated, quorumLost},
 		{"servers: quorum lost, without us (for comparison)", silent, quorumLostAlone},
 		{"servers: hung", one, serverHung},
 		{"servers: older snapshot restored", one, snapshotRestored},
@@ -126,7 +126,15 @@ func (s *stage) loseQuorum(during func() error) error {
 
 func quorumLost(s *stage) error {
 	s.obs.Excuse("deregistered by hand while there was no quorum: until it was back and repaired", 0)
-	err := s.loseQuorum(func() error { return s.named(40*time.Second, "leader", "deadline", "timeout", "500") })
+	err := s.loseQuorum(func() error {
+		begun := s.pass(5 * time.Second) // a write may have been under way
+		before := s.proxy.Writes()
+		err := errors.Join(begun, s.named(35*time.Second, "leader", "deadline", "timeout", "500"), s.pass(20*time.Second))
+		if n := s.proxy.Writes() - before; n > 0 {
+			err = errors.Join(err, fmt.Errorf("%d writes were sent to the agent while there was no leader: each locks it for everybody", n))
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,7 @@ type Proxy struct {
 	fault   Fault
 	changed chan struct{} // closed when the fault changes
 	count   int           // requests that suffered the fault
+	writes  int           // requests that change something
 }
 
 // NewProxy starts a proxy before the agent at host:port.
@@ -102,6 +103,21 @@ func (p *Proxy) Suffered() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.count
+}
+
+// Writes returns how many requests came so far that would change something.
+func (p *Proxy) Writes() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.writes
+}
+
+func (p *Proxy) note(r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.Method != http.MethodGet {
+		p.writes++
+	}
 }
 
 // Close ends the proxy and cuts its connections.

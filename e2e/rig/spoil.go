@@ -13,6 +13,7 @@ import (
 // before does what is done before the agent is asked.
 func (p *Proxy) before(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.note(r)
 		fault, changed := p.hit(r, FaultDelay, FaultStatus, FaultHang)
 		switch fault.Kind {
 		case FaultDelay:

@@ -137,7 +137,7 @@ func (c *Consul) nodeListLocked(q *query, s *store) (found nodeList, index uint6
 
 func (c *Consul) catalogNodeLocked() *api.Node {
 	return &api.Node{
-		ID:         c.node.id,
+		ID:         c.reserved,
 		Node:       c.node.name,
 		Address:    c.node.address,
 		Datacenter: Datacenter,

@@ -156,6 +156,8 @@ var conversation = []step{
 	// The agent: who may see and do what.
 	{"part", "GET", "/v1/agent/services", ""},
 	{"part", "GET", "/v1/agent/checks", ""},
+	{"part", "GET", "/v1/agent/service/two", ""},
+	{"part", "GET", "/v1/agent/service/nope", ""},
 	{"part", "GET", "/v1/agent/self", ""},
 	{"part", "GET", "/v1/catalog/node-services/client-1", ""},
 	{"part", "GET", "/v1/catalog/node-services/client-1?filter=ID+==+%22-%22", ""},
@@ -169,10 +171,13 @@ var conversation = []step{
 	{"nothing", "GET", "/v1/agent/checks", ""},
 	{"", "GET", "/v1/agent/services", ""},
 	{"", "GET", "/v1/agent/checks", ""},
+	{"", "GET", "/v1/agent/service/two", ""},
+	{"", "GET", "/v1/agent/service/nope", ""},
 	{"", "GET", "/v1/agent/self", ""},
 	{"", "GET", "/v1/catalog/node-services/client-1", ""},
 	{"", "PUT", "/v1/agent/service/register", `{"Name":"two"}`},
 	{unknownToken, "GET", "/v1/agent/services", ""},
+	{unknownToken, "GET", "/v1/agent/service/nope", ""},
 	{unknownToken, "PUT", "/v1/agent/service/register", `{"Name":"two"}`},
 
 	// The agent: deregister.

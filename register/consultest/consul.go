@@ -54,6 +54,8 @@ type Consul struct {
 	lost   time.Time // when the leader was lost
 	late   bool      // blocking queries time out as late as Consul allows
 	acl    acl
+	// reserved is the ID of the node that has our name in the catalog.
+	reserved string
 
 	// The agent.
 	node  node
@@ -90,13 +92,15 @@ const firstIndex = 10
 
 // New returns a Consul that works: a leader, an empty KV tree, an agent without services, ACLs off.
 func New() *Consul {
+	id := newNodeID()
 	return &Consul{
-		changed: make(chan struct{}),
-		raft:    firstIndex,
-		store:   newStore(firstIndex),
-		leader:  leaderAddress,
-		node:    node{newNodeID(), NodeName, NodeAddress},
-		local:   newLocal(),
+		changed:  make(chan struct{}),
+		raft:     firstIndex,
+		store:    newStore(firstIndex),
+		leader:   leaderAddress,
+		node:     node{id, NodeName, NodeAddress},
+		reserved: id,
+		local:    newLocal(),
 	}
 }
 

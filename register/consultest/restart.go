@@ -19,6 +19,26 @@ func (c *Consul) Wipe() {
 	c.local = newLocal()
 }
 
+// Replace empties the data directory of the agent and gives it another node ID, as one that keeps its ID there.
+// The servers reserve the name for the ID they know: they take nothing from the agent and keep what they have,
+// and the agent answers 200 nevertheless, until [Consul.Reap].
+func (c *Consul) Replace() {
+	c.Wipe()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.node.id = newNodeID()
+}
+
+// Reap makes the servers take the agent for their node again, whatever its ID, as they do when it was away for
+// long enough, and makes the catalog equal to what it holds.
+func (c *Consul) Reap() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reserved = c.node.id
+	c.fullSyncLocked()
+	c.changedLocked()
+}
+
 // Up starts the agent again. It has the services it had, but all of their checks are critical until something
 // probes them (see [Consul.SetCheck]), even those that were registered as passing. It makes the catalog equal
 // to what it holds: after [Consul.Wipe], nothing.

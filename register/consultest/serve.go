@@ -74,6 +74,7 @@ func (c *Consul) routes() []route {
 		{put, "/v1/agent/service/deregister/", c.deregisterService, false},
 		{put, "/v1/agent/service/maintenance/", c.maintainService, false},
 		{put, "/v1/agent/check/deregister/", c.deregisterCheck, false},
+		{get, "/v1/agent/service/", c.agentService, false},
 		{get, "/v1/acl/token/self", c.tokenSelf, true},
 		{get, statusLeader, c.statusLeader, true},
 		{get, "/v1/catalog/node-services/", c.nodeServices, true},
@@ -126,6 +127,9 @@ func (c *Consul) dispatch(q *query) answer {
 		if route.method == q.request.Method {
 			q.name = name
 			return c.withPolicy(c.call(route, q).encoded())
+		}
+		if route.path == q.request.URL.Path && !strings.HasSuffix(route.path, "/") {
+			break // it is a path of its own, and no name below another
 		}
 	}
 	if known {

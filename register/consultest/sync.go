@@ -24,6 +24,7 @@ func (c *Consul) pushLocked(accept bool) {
 		c.busy = c.busy.Add(time.Duration(c.local.pending()) * pushStall)
 		return
 	}
+	accept = accept && c.reserved == c.node.id
 	for _, id := range slices.Sorted(maps.Keys(c.local.services)) {
 		if held := c.local.services[id]; held.deleted {
 			c.pushDeletedLocked(id, accept)

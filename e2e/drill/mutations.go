@@ -1,0 +1,151 @@
+package main
+
+// noGuard lets every removal go.
+func noGuard() edit {
+	return edit{"register/budget.go", "if b.Unlimited {", "if b.Unlimited || true {"}
+}
+
+// noLost forgets at which index a registered key was created.
+func noLost() edit {
+	return edit{"register/lost.go", "if err == nil && created > index &&", "if err == nil && created > index && false &&"}
+}
+
+// knowledgeMutations are about what an answer proves.
+func knowledgeMutations() []mutation {
+	return []mutation{
+		{"what ACLs have cut short is no knowledge", []edit{
+			{"agent/knowledge.go", "\tcase a.filtered:\n\t\treturn doubtful{errFiltered}\n", ""},
+			{"agent/knowledge.go", "\tcase a.probe == forbidden:\n\t\treturn doubtful{errForbidden}\n", ""},
+		}, []string{
+			"acl: no read on the tree at the start", "acl: anonymous under default deny", "acl: policy removed and restored",
+		}, nil},
+		{"a refusal is no empty tree", []edit{
+			{"agent/tree.go", "\tif err != nil {\n\t\treturn 0, fmt.Errorf(\"watch", "\tif statusCode(err) == http.StatusForbidden {\n\t\treturn index + 1, nil\n\t}\n\tif err != nil {\n\t\treturn 0, fmt.Errorf(\"watch"},
+			{"agent/tree.go", "\tif err != nil {\n\t\treturn answer{err:", "\tif statusCode(err) == http.StatusForbidden {\n\t\treturn answer{index: 1 << 40, leader: true, trusted: true}\n\t}\n\tif err != nil {\n\t\treturn answer{err:"},
+		}, []string{"acl: key list policy and read only"}, nil},
+		{"an anonymous reader is told everything where ACLs allow by default", []edit{
+			{"agent/tree.go", `t.token() || meta.DefaultACLPolicy == "allow"`, "t.token()"},
+			{"agent/knowledge.go", "case !a.trusted && a.probe == notProbed:", "case !a.trusted:"},
+		}, []string{"acl: default allow and no token"}, nil},
+		{"a broken answer is no empty tree; the guard", []edit{
+			{"agent/knowledge.go", "return doubtful{a.err}", "return known{Snapshot{Index: 1 << 40}}"},
+			{"agent/knowledge.go", "return doubtful{errNotKV}", "return known{Snapshot{Index: 1 << 40}}"},
+			noGuard(),
+		}, []string{
+			"answers about the tree alone: 404", "answers about the tree alone: 500", "answers about the tree alone: empty, with 200",
+			"answers about the tree alone: cut in the middle", "answers about the tree alone: garbled",
+		}, nil},
+		{"keys that went with the servers' memory stay: the epoch, the index of creation, the guard", []edit{
+			{"agent/belief.go", "\tnext.Withheld = missing(b.Pairs(), fresh.Pairs)\n", ""}, noLost(), noGuard(),
+		}, []string{"servers: older snapshot restored", "servers: all data lost"}, nil},
+		{"nothing is removed before the first knowledge; the index of creation, the guard", []edit{
+			{"agent/loop.go", "\t\tif l.belief == nil ||", "\t\tif l.belief == nil {\n\t\t\tl.belief = &Belief{}\n\t\t}\n\t\tif"}, noLost(), noGuard(),
+		}, []string{"ours: kill -9 ten times in 200 registrations"}, nil},
+		{"a bad value leaves what is registered: the last good reading, and the key that is kept", []edit{
+			{"kvschema/decoder.go", "if now.err != nil && known.service != nil {", "if now.err != nil && known.service != nil && false {"},
+			{"register/desired.go", "\t\tif holder := holders[p.Name]; holder.unreadable {\n\t\t\tdesired.Keep[p.Key] = struct{}{}\n\t\t}\n", "\t\t_ = p\n"},
+		}, []string{"tree: values that are no Services"}, nil},
+		{"the older key holds a name", []edit{
+			{"register/desired.go", "kvschema.Older(claimant.Ref, current.Ref) < 0", "kvschema.Older(claimant.Ref, current.Ref) > 0"},
+		}, []string{"tree: one name in two namespaces"}, nil},
+	}
+}
+
+// guardMutations are about removals.
+func guardMutations() []mutation {
+	return []mutation{
+		{"the guard", []edit{noGuard()}, []string{
+			"tree: deleted as a whole, approved for the fleet", "tree: deleted as a whole, approved for one node",
+			"tree: 15 of 20 deleted at once, approved", "tree: 15 of 20 deleted one by one, approved",
+		}, nil},
+		{"guard.min lets little work be done without asking", []edit{
+			{"register/budget.go", "max(b.Min, (owned+b.Spent)*b.Percent/100)", "max(0, (owned+b.Spent)*b.Percent/100)"},
+		}, []string{"tree: 5 services, all deleted by hand"}, nil},
+	}
+}
+
+// catalogMutations are about what the local agent and the servers hold otherwise.
+func catalogMutations() []mutation {
+	return []mutation{
+		{"the doorbells of drift", []edit{
+			{"agent/drift.go", "\t\td.ring.put(struct{}{})\n\t\twait :=", "\t\twait :="},
+			{"agent/drift.go", "\t\tif next != index || letGo {\n\t\t\td.ring.put(struct{}{})\n\t\t}\n", ""},
+		}, []string{
+			"agent: killed, back without data, same node ID", "hand: service deregistered", "hand: tags edited", "hand: port edited",
+			"hand: meta edited", "hand: check removed",
+		}, nil},
+		{"the node ID is compared", []edit{
+			{"register/catalog.go", "known.ID != node.UID &&", `known.ID == "-" &&`},
+		}, []string{"agent: killed, back without data, another node ID"}, nil},
+		{"the catalog is compared", []edit{
+			{"agent/verify.go", "return age >= v.every || age >= verifyPause && v.busy()", "return age < 0 && v.every > 0"},
+		}, []string{
+			"catalog: service deregistered there", "catalog: service overwritten there", "catalog: agent may send 5 RPCs a second, 30 services",
+		}, nil},
+		{"the token file is followed", []edit{
+			{"agent/token.go", "\tr.token.secret.Store(&secret)\n", ""},
+		}, []string{
+			"acl: token deleted in a blocking query", "acl: token expired", "catalog: token of the registrations deleted after a rotation",
+		}, nil},
+	}
+}
+
+// ownerMutations are about what is ours, and what is nobody's business.
+func ownerMutations() []mutation {
+	const owns = "return o.Claims(id) && meta[MetaManagedBy] == Program && meta[MetaInstance] == o.Instance"
+	return []mutation{
+		{"ours needs our meta", []edit{
+			{"register/owner.go", owns, "return o.Claims(id)"},
+		}, []string{"hand: services of others, with similar names and IDs"}, nil},
+		{"ours needs our instance, in the ID and in the meta", []edit{
+			{"register/owner.go", owns, "return o.Claims(id)"},
+			{"register/owner.go", "strings.HasPrefix(id, o.prefix())", `strings.HasPrefix(id, strings.TrimSuffix(o.prefix(), "."))`},
+		}, []string{"ours: two instances on one agent"}, nil},
+		{"checks of others are left alone", []edit{
+			{"register/apply.go", "options := api.ServiceRegisterOpts{}.WithContext(ctx)", "options := api.ServiceRegisterOpts{ReplaceExistingChecks: true}.WithContext(ctx)"},
+		}, []string{"hand: maintenance of a service and of the node"}, nil},
+		{"the claim", []edit{
+			{"agent/claim.go", `if runtime.GOOS != "linux" ||`, `if runtime.GOOS != "" ||`},
+		}, []string{"ours: a second one with the same instance"}, nil},
+		{"a token is never printed", []edit{
+			{"agent/token.go", `every service is registered again with it")`, `every service is registered again with it", "token", *r.token.secret.Load())`},
+		}, []string{secrets}, []string{"catalog: token of the registrations deleted after a rotation"}},
+	}
+}
+
+// enduranceMutations are about faults during which nothing can be written: what decides
+// is that requests end and that they are tried again for ever, as quietly as need be.
+func enduranceMutations() []mutation {
+	watch := edit{
+		"agent/watch.go",
+		"\t\t\twait := waits.after(err)\n\t\t\tw.voice.failed(err, \"reason\", reason(err), \"retry\", wait)\n\t\t\tsleep(ctx, wait)\n\t\t\tcontinue\n",
+		"\t\t\treturn err\n",
+	}
+	loop := edit{"agent/loop.go", "\t\tl.show(pass, err)\n", "\t\tl.show(pass, err)\n\t\tif err != nil {\n\t\t\treturn err\n\t\t}\n"}
+	return []mutation{
+		{"it never gives up", []edit{watch, loop}, []string{
+			"servers: hung", "servers: all killed, agent cut off", "servers: restarted", "agent: killed, back with its data",
+			"answers: late by 3 s", "answers: trickling at 4 KB/s", "answers: cut in the middle", "answers: garbled",
+			"answers: empty, with 200", "answers: 429", "answers: 500", "answers: 503", "answers: 404", "answers: connection reset",
+			"answers: connection refused",
+		}, nil},
+		{"it never gives up; the doorbell asks any server", []edit{watch, loop, {
+			"agent/tree.go", "WaitTime: wait, AllowStale: true}", "WaitTime: wait}",
+		}}, []string{"servers: leader of 3 killed"}, nil},
+		{"every request has a deadline", []edit{
+			{"register/local.go", "readTimeout = 10 * time.Second", "readTimeout = time.Hour"},
+			{"register/local.go", "leaderTimeout = time.Second", "leaderTimeout = time.Hour"},
+			{"agent/tree.go", "const readTimeout = 15 * time.Second", "const readTimeout = time.Hour"},
+		}, []string{"agent: paused for 30 s", "answers: hanging", "answers: connection stalled"}, nil},
+		{"the end of the program cancels every request", []edit{
+			{
+				"register/local.go",
+				"\tctx, cancel := context.WithTimeout(ctx, readTimeout)\n\tdefer cancel()\n\toptions := (&api.QueryOptions{}).WithContext(ctx)\n\tchecks,",
+				"\tctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)\n\tdefer cancel()\n\toptions := (&api.QueryOptions{}).WithContext(ctx)\n\tchecks,",
+			},
+		}, []string{"ours: stops within 5 s in every state"}, nil},
+		{"no write without a leader", []edit{
+			{"register/batch.go", "if b.stopped == nil && time.Since(b.asked) > slow {", "if b.stopped == nil && time.Since(b.asked) < 0 {"},
+		}, []string{"servers: quorum lost for 60 s"}, nil},
+	}
+}
