@@ -111,7 +111,11 @@ func (l *Local) Actual(ctx context.Context) (Actual, error) {
 	if err != nil {
 		return Actual{}, fmt.Errorf("read services from agent: %w", err)
 	}
-	return l.sort(services, checks), nil
+	actual := l.sort(services, checks)
+	if actual.Marker == "" && actual.marked(ByCommand) {
+		actual.Unsure = !l.unmarked(ctx)
+	}
+	return actual, nil
 }
 
 // sort keeps what is ours and what stands where ours should.
@@ -119,6 +123,8 @@ func (l *Local) sort(services map[string]*api.AgentService, checks map[string]*a
 	actual := Actual{Ours: map[ID]Registered{}, Taken: map[ID]string{}}
 	for id, s := range services {
 		switch {
+		case l.owner.Owns(id, s.Meta) && ID(id) == l.owner.marker():
+			actual.Marker = Mark(s.Meta[MetaMark])
 		case l.owner.Owns(id, s.Meta):
 			actual.Ours[ID(id)] = registered(s)
 		case l.owner.Claims(id):

@@ -60,6 +60,22 @@ func (c *Consul) agentServices(q *query) answer {
 	return shown(q, c.Services(), q.authz.seesService, serviceFields)
 }
 
+// agentService tells about one service: unlike a list, it does not hide one that may not be seen.
+func (c *Consul) agentService(q *query) answer {
+	if err := c.unlocked(q); err != nil {
+		return broken(err)
+	}
+	service, exists := c.Services()[q.name]
+	switch {
+	case !exists:
+		return plain(http.StatusNotFound, "unknown service ID: %s", q.name)
+	case !q.authz.seesService(service):
+		return q.denied("service:read", service.Service)
+	default:
+		return ok(service)
+	}
+}
+
 func (c *Consul) agentChecks(q *query) answer {
 	if err := c.unlocked(q); err != nil {
 		return broken(err)

@@ -73,6 +73,7 @@ func (c *Consul) routes() []route {
 		{put, "/v1/agent/service/register", c.registerService, false},
 		{put, "/v1/agent/service/deregister/", c.deregisterService, false},
 		{put, "/v1/agent/service/maintenance/", c.maintainService, false},
+		{get, "/v1/agent/service/", c.agentService, false},
 		{put, "/v1/agent/check/deregister/", c.deregisterCheck, false},
 		{get, "/v1/acl/token/self", c.tokenSelf, true},
 		{get, statusLeader, c.statusLeader, true},
@@ -126,6 +127,9 @@ func (c *Consul) dispatch(q *query) answer {
 		if route.method == q.request.Method {
 			q.name = name
 			return c.withPolicy(c.call(route, q).encoded())
+		}
+		if route.path == q.request.URL.Path && !strings.HasSuffix(route.path, "/") {
+			break // one that covers more is not meant
 		}
 	}
 	if known {
