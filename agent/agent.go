@@ -38,6 +38,9 @@ type Consul struct {
 	Token *Token
 }
 
+// HasToken tells whether requests carry a token at all.
+func (c Consul) HasToken() bool { return c.Token.set() }
+
 // New returns an agent. All is built and nothing runs; without a listener in the
 // configuration the registry is of no use to anybody.
 func New(cfg config.Config, consul Consul, log hclog.Logger, registry *prometheus.Registry) *Agent {
@@ -75,8 +78,10 @@ func (a *Agent) Reread() {
 // Run works until the context ends. An error means that it could not start; Consul
 // being away is not one.
 func (a *Agent) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
 	snapshots, rings, tokens := newNews[Snapshot](), newNews[struct{}](), newNews[struct{}]()
+	loop := a.loop(snapshots, rings, tokens)
+	loop.stopped = ctx.Done()
+	group, ctx := errgroup.WithContext(ctx)
 	if address := a.config.Telemetry.Listen; address != "" {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 		if err != nil {
@@ -91,7 +96,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.drift(rings, "services", askServices(a.client)),
 		a.drift(rings, "checks", askChecks(a.client)),
 		a.rotation(tokens),
-		a.loop(snapshots, rings, tokens),
+		loop,
 	} {
 		group.Go(func() error { return task.run(ctx) })
 	}

@@ -17,6 +17,15 @@ key_path = "kubernetes"
 # change the services under the old name stay until you deregister them.
 instance = "default"
 
+# What becomes of the services when the daemon is told to stop (TERM or INT).
+# "keep" leaves them as they are: their checks guard them, and a restart is not
+# noticed. "maintenance" takes them out of the load balancers until the next
+# start has compared with the tree, and "deregister" removes them: both make
+# every restart an outage of this node, so they are for nodes whose daemon stops
+# only when the node does. What cannot be done within four seconds is left, and
+# the log says how much.
+on_stop = "keep"
+
 consul {
   # The local Consul agent: host:port, http://, https:// or unix:///path. Empty
   # leaves it to CONSUL_HTTP_ADDR, and without that to Consul's own default,
