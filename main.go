@@ -73,6 +73,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		HideVersion:          true,
 		EnableBashCompletion: true,
 		Suggest:              true,
+		Reader:               os.Stdin,
 		Writer:               stdout,
 		ErrWriter:            stderr,
 		ExitErrHandler:       func(*cli.Context, error) {}, // run prints it
@@ -83,6 +84,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			command("plan", "show what would change on this node, as a diff", plan, planFlags()...),
 			command("apply", "change it, once", apply),
 			approveCommand(),
+			maintenanceCommand(),
+			command("purge", "remove everything of ours from this node", purge, purgeFlags()...),
 			command("validate", "check the configuration", validate, validateFlags()...),
 			{Name: "version", Usage: "print the version", OnUsageError: usageError, Action: printVersion},
 		},

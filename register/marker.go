@@ -2,6 +2,7 @@ package register
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/consul/api"
@@ -10,6 +11,9 @@ import (
 // MarkerName is the name of the service that marks a node which the command
 // "maintenance on" has taken out: the catalog lists all such nodes under it.
 const MarkerName = Program + "-maintenance"
+
+// ErrTaken is why the node cannot be marked.
+var ErrTaken = errors.New("a service of somebody else has this ID: deregister it")
 
 // marker is the ID of the service whose being there is the fact that this node is in
 // maintenance. It is a service since nothing else that Consul's agent keeps is seen
@@ -28,7 +32,10 @@ func (l *Local) Mark(ctx context.Context, mark Mark) error {
 	}
 	id := l.owner.marker()
 	if _, taken := actual.Taken[id]; taken {
-		return fmt.Errorf("mark node: a service of somebody else has the ID %s: deregister it", id)
+		return fmt.Errorf("mark node: %s: %w", id, ErrTaken)
+	}
+	if err := l.Leader(ctx); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
@@ -55,6 +62,9 @@ func (l *Local) Unmark(ctx context.Context) error {
 	}
 	if actual.Marker == "" {
 		return nil
+	}
+	if err := l.Leader(ctx); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
