@@ -21,8 +21,8 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/config"
 )
 
-// daemon runs until TERM or INT. Registrations stay: Consul's checks guard them, and
-// a restart of the daemon must not be an outage.
+// daemon runs until TERM or INT. Registrations stay unless on_stop says otherwise:
+// Consul's checks guard them, and a restart of the daemon must not be an outage.
 func daemon(c *cli.Context) error {
 	cfg, err := loadConfig(c)
 	if err != nil {
@@ -47,7 +47,11 @@ func daemon(c *cli.Context) error {
 	if err := a.Run(c.Context); err != nil {
 		return err
 	}
-	log.Info("stopped, the services stay registered")
+	if cfg.OnStop == config.Keep {
+		log.Info("stopped, the services stay registered")
+	} else {
+		log.Info("stopped", "on_stop", cfg.OnStop)
+	}
 	return nil
 }
 

@@ -74,6 +74,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		HideVersion:          true,
 		EnableBashCompletion: true,
 		Suggest:              true,
+		Reader:               os.Stdin,
 		Writer:               stdout,
 		ErrWriter:            stderr,
 		ExitErrHandler:       func(*cli.Context, error) {}, // run prints it
@@ -84,6 +85,9 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			command("plan", "show what would change on this node, as a diff", plan, planFlags()...),
 			command("apply", "change it, once", apply),
 			approveCommand(),
+			maintenanceCommand(),
+			command("takeover", "take over from consul-template without a gap, or go back", takeOver, takeoverFlags()...),
+			command("purge", "remove everything of ours from this node", purge, purgeFlags()...),
 			command("validate", "check the configuration", validate, validateFlags()...),
 			{Name: "version", Usage: "print the version", OnUsageError: usageError, Action: printVersion},
 		},

@@ -2,12 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -36,6 +38,8 @@ func TestScripts(t *testing.T) {
 			"consul":   consul,
 			"exitcode": exitcode,
 			"capture":  capture,
+			"checks":   checks,
+			"waitfor":  waitfor,
 		},
 	})
 }
@@ -59,9 +63,14 @@ func kv(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// consul breaks Consul: "consul down", "consul noleader", "consul deny".
+// consul breaks Consul: "consul down", "consul noleader", "consul deny"; or does what an
+// operator does: "consul maintain ID REASON".
 func consul(ts *testscript.TestScript, _ bool, args []string) {
 	c := ts.Value("consul").(*consultest.Consul)
+	if len(args) == 3 && args[0] == "maintain" {
+		ts.Check(c.Operator().Agent().EnableServiceMaintenance(args[1], args[2]))
+		return
+	}
 	switch strings.Join(args, " ") {
 	case "down":
 		c.Down()
@@ -70,8 +79,31 @@ func consul(ts *testscript.TestScript, _ bool, args []string) {
 	case "deny":
 		c.DenyByDefault()
 	default:
-		ts.Fatalf("usage: consul down|noleader|deny")
+		ts.Fatalf("usage: consul down|noleader|deny|maintain ID REASON")
 	}
+}
+
+// checks looks for an expression in the agent's checks, each "STATUS NOTES" in a line.
+func checks(ts *testscript.TestScript, neg bool, args []string) {
+	var text strings.Builder
+	for _, check := range ts.Value("consul").(*consultest.Consul).Checks() {
+		fmt.Fprintln(&text, check.Status, check.Notes)
+	}
+	if found := regexp.MustCompile(args[0]).MatchString(text.String()); found == neg {
+		ts.Fatalf("%q is found: %t in\n%s", args[0], found, &text)
+	}
+}
+
+// waitfor waits until the agent holds a service: "waitfor ID".
+func waitfor(ts *testscript.TestScript, _ bool, args []string) {
+	c := ts.Value("consul").(*consultest.Consul)
+	for range 1000 {
+		if _, there := c.Services()[args[0]]; there {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("there is no %s", args[0])
 }
 
 // capture puts what a group of a regular expression finds in the last output into a

@@ -55,7 +55,7 @@ func apply(c *cli.Context) error {
 	if err := writePlan(c.App.Writer, pass); err != nil {
 		return err
 	}
-	progress := newProgress(c.App.ErrWriter, len(pass.Plan.Steps))
+	progress := newProgress(c.App.ErrWriter, len(pass.Plan.Steps), "registering")
 	pass, err = a.Apply(c.Context, pass, progress)
 	if err != nil {
 		return err
@@ -97,13 +97,13 @@ func prepare(c *cli.Context) (*agent.Agent, agent.Pass, error) {
 }
 
 // newProgress draws a bar on a terminal and is silent elsewhere.
-func newProgress(w io.Writer, steps int) func(register.Outcome) {
+func newProgress(w io.Writer, steps int, what string) func(register.Outcome) {
 	if !isTerminal(w) || steps == 0 {
 		return nil
 	}
 	bar := progressbar.NewOptions(steps,
 		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetDescription("registering"),
+		progressbar.OptionSetDescription(what),
 		progressbar.OptionShowCount(),
 		progressbar.OptionClearOnFinish(),
 	)

@@ -78,6 +78,7 @@ func writeStep(b *strings.Builder, step register.Step) {
 		if step.Want.Check != nil {
 			fmt.Fprintf(b, "    check: %s\n", step.Want.Check.Notes)
 		}
+		fallthrough // it may enter maintenance mode
 	case register.Update:
 		for _, change := range step.Changes {
 			fmt.Fprintf(b, "    %s\n", change)

@@ -54,6 +54,9 @@ func (c Consul) access() Access {
 	return a
 }
 
+// HasToken tells whether requests carry a token at all.
+func (c Consul) HasToken() bool { return c.Token.set() }
+
 // New returns an agent. All is built and nothing runs; without a listener in the
 // configuration the registry is of no use to anybody.
 func New(cfg config.Config, consul Consul, log hclog.Logger, registry *prometheus.Registry) *Agent {
@@ -85,8 +88,10 @@ func (a *Agent) tree() tree {
 // Run works until the context ends. An error means that it could not start; Consul
 // being away is not one.
 func (a *Agent) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
 	snapshots, rings, tokens := newNews[Snapshot](), newNews[struct{}](), newNews[struct{}]()
+	loop := a.loop(snapshots, rings, tokens)
+	loop.stopped = ctx.Done()
+	group, ctx := errgroup.WithContext(ctx)
 	serve, err := a.http(ctx)
 	if err != nil {
 		return err
@@ -98,7 +103,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.drift(rings, "checks", askChecks(a.client)),
 		a.rotation(tokens),
 		a.renewal(),
-		a.loop(snapshots, rings, tokens),
+		loop,
 		a.notifier,
 		a.reloader,
 	} {

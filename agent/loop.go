@@ -47,6 +47,8 @@ type loop struct {
 	// rotating tells that services were seen that are registered with another token
 	// than the one in force.
 	rotating bool
+	// stopped is closed when we are told to stop, and not when another task has failed.
+	stopped <-chan struct{}
 	// asking is about looking for approvals.
 	asking *voice
 }
@@ -70,6 +72,7 @@ const (
 
 func (l *loop) run(ctx context.Context) error {
 	defer l.release()
+	defer l.leave(ctx)
 	l.wake = time.After(l.resync)
 	for {
 		why := l.await(ctx)
@@ -83,7 +86,7 @@ func (l *loop) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, errClaimed):
+		case errors.Is(err, ErrClaimed):
 			return err
 		}
 		l.show(pass, err)

@@ -113,6 +113,7 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	r.guard.keep(pass.Plan, r.before, restored)
 	r.before = pass.Desired
 	pass.Waiting = waiting(pass)
+	pass.Plan = pass.Plan.Maintain(pass.Actual.Standing(), pass.Actual)
 	pass.Took = time.Since(pass.Start)
 	return pass, nil
 }

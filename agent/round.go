@@ -78,7 +78,7 @@ func cut(plan register.Plan) (register.Plan, bool) {
 // claim makes sure, before anything is written, that nobody else keeps our services.
 func (l *loop) claim(ctx context.Context, node register.Node) (err error) {
 	if l.claimed == nil {
-		l.claimed, err = claim(ctx, node.UID, l.reconciler.config.Instance)
+		l.claimed, err = Claim(ctx, node.UID, l.reconciler.config.Instance)
 	}
 	return err
 }

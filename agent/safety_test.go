@@ -526,7 +526,7 @@ func TestOneAgentPerInstance(t *testing.T) {
 		r.after(5 * time.Second)
 
 		second := newAgent(t, Consul{Client: c.Client(), Token: NewToken("")}, io.Discard)
-		if err := second.Run(t.Context()); !errors.Is(err, errClaimed) {
+		if err := second.Run(t.Context()); !errors.Is(err, ErrClaimed) {
 			t.Errorf("the second agent of an instance: %v", err)
 		}
 		other := start(t, c, func(cfg *config.Config) { cfg.Instance = "other" })

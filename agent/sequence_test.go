@@ -526,7 +526,7 @@ func TestOneShotApplyRefusesBesideADaemon(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := once.Apply(t.Context(), pass, nil); !errors.Is(err, errClaimed) {
+		if _, err := once.Apply(t.Context(), pass, nil); !errors.Is(err, ErrClaimed) {
 			t.Errorf("Apply beside a daemon: %v", err)
 		}
 		if got := len(c.Services()); got != 30 {

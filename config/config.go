@@ -21,6 +21,9 @@ type Config struct {
 	// Instance says whose services these are, if several registrars share
 	// an agent: 1 to 32 of a-z, 0-9 and "-".
 	Instance string
+	// OnStop says what a daemon does with its services when it is told to stop: Keep,
+	// Maintenance or Deregister.
+	OnStop string
 
 	Consul    Consul
 	Node      Node
@@ -105,12 +108,20 @@ type Log struct {
 	Format string // "text" or "json"
 }
 
+// What may be in Config.OnStop.
+const (
+	Keep        = "keep"        // the services stay as they are
+	Maintenance = "maintenance" // they leave the load balancers until the next start
+	Deregister  = "deregister"  // they are removed
+)
+
 // Default returns the configuration of an operator who decided nothing.
 // reference.hcl gives the reasons.
 func Default() Config {
 	return Config{
 		KeyPath:  "kubernetes",
 		Instance: "default",
+		OnStop:   Keep,
 		Check: Check{
 			Interval:               10 * time.Second,
 			Timeout:                2 * time.Second,

@@ -23,6 +23,15 @@ key_path = "kubernetes"
 # restart.
 instance = "default"
 
+# What becomes of the services when the daemon is told to stop (TERM or INT).
+# "keep" leaves them as they are: their checks guard them, and a restart is not
+# noticed. "maintenance" takes them out of the load balancers until the next
+# start has compared with the tree, and "deregister" removes them: both make
+# every restart an outage of this node, so they are for nodes whose daemon stops
+# only when the node does. What cannot be done within four seconds is left, and
+# the log says how much.
+on_stop = "keep"
+
 consul {
   # The local Consul agent: host:port, http://, https:// or unix:///path. Empty
   # leaves it to CONSUL_HTTP_ADDR, and without that to Consul's own default,
@@ -107,7 +116,8 @@ watch {
   # in so many parts at most, and a change costs what its part costs: with 64 a
   # tree of 2000 services is as quick as one of 30. Each is a connection, of the
   # 200 that Consul's agent allows to all programs on this node together; with
-  # fewer than 64 to spare set less. Over HTTPS all share one connection.
+  # fewer than 64 to spare set less. Over HTTPS all share one connection. Needs
+  # a restart.
   queries = 64
 }
 

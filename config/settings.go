@@ -39,6 +39,7 @@ func (c *Config) Settings() []Setting {
 	return slices.Concat([]Setting{
 		{"key_path", "watch `PATH`/deployments/ in Consul's KV store", of(&c.KeyPath, keyPath)},
 		{"instance", "mark the services as those of `NAME`", of(&c.Instance, instance)},
+		{"on_stop", "when told to stop `DO` this with the services: keep, maintenance or deregister", of(&c.OnStop, oneOf(Keep, Maintenance, Deregister))},
 	},
 		c.Consul.settings(), c.Node.settings(), c.Check.settings(), c.Watch.settings(),
 		c.Reconcile.settings(), c.Guard.settings(), c.Telemetry.settings(), c.Log.settings())

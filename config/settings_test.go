@@ -25,6 +25,9 @@ func TestGood(t *testing.T) {
 		{"instance", strings.Repeat("a", 32), ""},
 		{"instance", "blue-1", ""},
 
+		{"on_stop", "maintenance", ""},
+		{"on_stop", "deregister", ""},
+
 		{"consul.address", "127.0.0.1:8500", ""},
 		{"consul.address", "localhost:1", ""},
 		{"consul.address", "[::1]:65535", ""},

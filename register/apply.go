@@ -81,6 +81,25 @@ func (l *Local) do(ctx context.Context, step Step, status string) error {
 	if step.Action == Remove {
 		return l.deregister(ctx, step.ID)
 	}
+	if step.Want.ID != "" {
+		if step.Enter != "" {
+			status = api.HealthCritical // nobody must find it before it has entered
+		}
+		if err := l.register(ctx, step, status); err != nil {
+			return err
+		}
+	}
+	switch {
+	case step.Enter != "":
+		return l.enter(ctx, step.ID, step.Enter)
+	case step.Lift:
+		return l.lift(ctx, step.ID)
+	}
+	return nil
+}
+
+// register sends a registration, and removes the checks of ours that it leaves over.
+func (l *Local) register(ctx context.Context, step Step, status string) error {
 	// Not ReplaceExistingChecks: that would also remove maintenance mode and every
 	// check that an operator hung onto the service.
 	options := api.ServiceRegisterOpts{}.WithContext(ctx)

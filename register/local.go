@@ -118,6 +118,9 @@ func (l *Local) Actual(ctx context.Context, desired Desired) (Actual, error) {
 			return Actual{}, fmt.Errorf("read services from agent: %w", err)
 		}
 	}
+	if actual.Marker == "" && actual.marked(ByCommand) {
+		actual.Unsure = !l.unmarked(ctx)
+	}
 	return actual, nil
 }
 
@@ -126,6 +129,8 @@ func (l *Local) sort(services map[string]*api.AgentService, checks map[string]*a
 	actual := Actual{Ours: map[ID]Registered{}, Taken: map[ID]string{}}
 	for id, s := range services {
 		switch {
+		case l.owner.Owns(id, s.Meta) && ID(id) == l.owner.marker():
+			actual.Marker = Mark(s.Meta[MetaMark])
 		case l.owner.Owns(id, s.Meta):
 			actual.Ours[ID(id)] = registered(s)
 		case l.owner.Claims(id):

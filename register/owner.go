@@ -24,6 +24,9 @@ const (
 	// MetaToken names the token that the service was registered with.
 	MetaToken = "k8s-registrar-token"
 
+	// MetaMark is why the node is in maintenance, on the marker only.
+	MetaMark = "k8s-registrar-mark"
+
 	// Consul's UI and consul-k8s know the next four.
 	metaSource    = "external-source"
 	metaNamespace = "external-k8s-ns"

@@ -22,12 +22,17 @@ const (
 type Step struct {
 	Action Action
 	ID     ID
-	// Want is what will be there; zero for a removal.
+	// Want is what will be there; zero for a removal, and for an update of nothing but
+	// maintenance mode.
 	Want Registration
 	// Have is what is there; zero for an addition.
 	Have Registered
 	// Changes say what differs, for an update.
 	Changes []Change
+	// Enter is the mark with which the service enters maintenance mode; empty if it does
+	// not. Lift tells that it leaves it. See [Plan.Maintain].
+	Enter Mark
+	Lift  bool
 	// Wait says why the step is not to be tried now; empty for one that is. It still
 	// stands before the removals that have to follow it.
 	Wait string

@@ -129,4 +129,8 @@ type Actual struct {
 	Ours map[ID]Registered
 	// Taken are services that have an ID of ours but are not ours.
 	Taken map[ID]string
+	// Marker is the mark of the marker, see [Local.Mark]; empty if there is none.
+	Marker Mark
+	// Unsure tells that there may be a marker though none is to be seen.
+	Unsure bool
 }

@@ -104,6 +104,11 @@ func (a Actual) After(r Report) Actual {
 // knew keeps its status; that of a new one is not known here.
 func (s Step) registered() Registered {
 	want := s.Want
+	if want.ID == "" { // only maintenance mode has changed
+		now := s.Have
+		now.Checks = s.maintain(maps.Clone(now.Checks))
+		return now
+	}
 	now := Registered{
 		ID:      want.ID,
 		Name:    want.Name,
@@ -124,5 +129,6 @@ func (s Step) registered() Registered {
 		known := now.Checks[c.CheckID]
 		now.Checks[c.CheckID] = Check{Name: c.Name, Notes: c.Notes, Type: "tcp", Status: known.Status, Output: known.Output}
 	}
+	now.Checks = s.maintain(now.Checks)
 	return now
 }

@@ -113,6 +113,11 @@ var conversation = []step{
 	{"list", "GET", "/v1/agent/checks", ""},
 	{"manager", "GET", "/v1/catalog/node-services/client-1", ""},
 
+	// The agent: one service.
+	{"part", "GET", "/v1/agent/service/two", ""},
+	{"list", "GET", "/v1/agent/service/nope", ""},
+	{"part", "GET", "/v1/agent/service/nope", ""},
+
 	// The agent: filters.
 	{"list", "GET", `/v1/agent/services?filter=Meta["managed-by"]+==+"us"`, ""},
 	{"list", "GET", `/v1/agent/services?filter=Meta["managed-by"]+!=+"us"`, ""},

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/k8s-registrar/k8s-registrar/agent"
+	"github.com/k8s-registrar/k8s-registrar/config"
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+// waitPause is the time between two looks at the catalog.
+const waitPause = 500 * time.Millisecond
+
+// node is this node's Consul agent, for a command that does not need the tree.
+type node struct {
+	config config.Config
+	consul agent.Consul
+	local  *register.Local
+}
+
+// openNode reads the configuration. Nothing is sent.
+func openNode(c *cli.Context) (node, error) {
+	cfg, err := loadConfig(c)
+	if err != nil {
+		return node{}, err
+	}
+	consul, err := connect(cfg.Consul)
+	if err != nil {
+		return node{}, errConnect(err)
+	}
+	local := register.NewLocal(consul.Client, register.Owner{Instance: cfg.Instance})
+	local.Workers = cfg.Reconcile.Workers
+	return node{config: cfg, consul: consul, local: local}, nil
+}
+
+// apply carries out a plan and says on w which steps failed.
+func (n node) apply(c *cli.Context, plan register.Plan, what string) error {
+	report := n.local.Apply(c.Context, plan, newProgress(c.App.ErrWriter, len(plan.Steps), what))
+	for _, o := range report.Outcomes {
+		if o.Err != nil && !errors.Is(o.Err, register.ErrPostponed) {
+			fmt.Fprintf(c.App.ErrWriter, "k8s-registrar: error: %s: %v\n", o.Step, o.Err) //nolint:errcheck // nothing is left to tell it to
+		}
+	}
+	done := report.Done(register.Add) + report.Done(register.Update) + report.Done(register.Remove)
+	if left := len(report.Outcomes) - done; left > 0 {
+		cause := firstCause(report)
+		return errOnce(fmt.Errorf("%s of %d left: %w: run the command again", plural(left, "service"), len(report.Outcomes), cause))
+	}
+	return nil
+}
+
+// firstCause is the first cause of what was not done, a refusal too.
+func firstCause(report register.Report) error {
+	if report.Stopped != nil {
+		return report.Stopped
+	}
+	for _, o := range report.Outcomes {
+		if o.Err != nil && !errors.Is(o.Err, register.ErrPostponed) {
+			return o.Err
+		}
+	}
+	return register.ErrPostponed
+}
+
+// waitFlags are those of commands that can wait for the servers' catalog.
+func waitFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "wait", Usage: "return when the servers' catalog shows it"},
+		timeoutFlag(time.Minute),
+	}
+}
+
+func timeoutFlag(value time.Duration) cli.Flag {
+	return &cli.DurationFlag{Name: "timeout", Usage: "wait no longer than `DURATION`", Value: value}
+}
+
+// wait returns, if --wait asks for it, when nothing is left of what the catalog does not
+// show yet.
+func (n node) wait(c *cli.Context, left func(catalog register.Actual) []register.ID) error {
+	if !c.Bool("wait") {
+		return nil
+	}
+	this, err := n.local.Node(c.Context)
+	if err != nil {
+		return errOnce(fmt.Errorf("%w (--wait needs agent read)", err))
+	}
+	var missing []register.ID
+	err = poll(c.Context, c.Duration("timeout"), func(ctx context.Context) (bool, error) {
+		catalog, err := n.local.Cataloged(ctx, this, n.consul.HasToken())
+		if err != nil {
+			return false, err
+		}
+		missing = left(catalog)
+		return len(missing) == 0, nil
+	})
+	if errors.Is(err, errTimeout) {
+		return fmt.Errorf("it is done, but after %s the catalog does not show it for %s, first %s", c.Duration("timeout"), plural(len(missing), "service"), missing[0])
+	}
+	if err != nil {
+		return errOnce(err)
+	}
+	_, err = fmt.Fprintln(c.App.Writer, "The servers' catalog shows it.")
+	return err
+}
+
+var errTimeout = errors.New("the time is up")
+
+// poll asks again and again until the answer is yes. Errors that may pass do not end it.
+func poll(ctx context.Context, limit time.Duration, ask func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeout)
+	defer cancel()
+	for {
+		done, err := ask(ctx)
+		switch {
+		case done:
+			return nil
+		case ctx.Err() != nil && err == nil:
+			return context.Cause(ctx)
+		case ctx.Err() != nil && !errors.Is(err, ctx.Err()):
+			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil && !agent.Unreachable(err):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(waitPause):
+		}
+	}
+}
+
+// confirm asks before something that is not easily taken back. Without a terminal there
+// is nobody to ask, and --yes has to say it.
+func confirm(c *cli.Context, question string) error {
+	if c.Bool("yes") {
+		return nil
+	}
+	if file, ok := c.App.Reader.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) {
+		return codedError{exitUsage, fmt.Errorf("%s: there is no terminal to ask at, so say --yes", question)}
+	}
+	fmt.Fprintf(c.App.ErrWriter, "%s? [y/N] ", question) //nolint:errcheck // then nobody answers it
+	answer, err := bufio.NewReader(c.App.Reader).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read answer: %w", err)
+	}
+	if !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))) {
+		return codedError{exitRuntime, errors.New("nothing was changed")}
+	}
+	return nil
+}

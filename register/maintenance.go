@@ -1,0 +1,130 @@
+package register
+
+import (
+	"slices"
+	"strings"
+)
+
+// maintenancePrefix and the service's ID make the ID of the check that a service's
+// maintenance mode is.
+const maintenancePrefix = "_service_maintenance:"
+
+// Mark is the reason text that a service of ours is in maintenance mode with. Consul's
+// agent keeps it over its own restarts and ours.
+type Mark string
+
+// Kind is what begins a mark that we set. Any other text is an operator's own, and
+// that maintenance mode is never ours to end.
+type Kind string
+
+const (
+	// ByCommand is what the command "maintenance on" sets.
+	ByCommand Kind = "k8s-registrar maintenance"
+	// ByStop is what a daemon that stops sets, and the next one lifts.
+	ByStop Kind = "k8s-registrar stopped"
+)
+
+// Mark returns a mark of this kind; a reason makes people understand it.
+func (k Kind) Mark(reason string) Mark {
+	if reason == "" {
+		return Mark(k)
+	}
+	return Mark(string(k) + ": " + reason)
+}
+
+// Is tells whether the mark is of a kind.
+func (m Mark) Is(k Kind) bool {
+	return string(m) == string(k) || strings.HasPrefix(string(m), string(k)+": ")
+}
+
+// Maintenance returns the mark that the service is in maintenance mode with, and false
+// if it is in none.
+func (r Registered) Maintenance() (Mark, bool) {
+	check, on := r.Checks[maintenancePrefix+string(r.ID)]
+	return Mark(check.Notes), on
+}
+
+// Maintenance is what should become of maintenance mode.
+type Maintenance struct {
+	// Enter is the mark with which each service of ours enters that is in none; empty
+	// to leave them.
+	Enter Mark
+	// Lift are the kinds of marks whose services leave it.
+	Lift []Kind
+}
+
+// Standing is what holds for the node as long as nobody says otherwise. While the
+// marker is there, see [Local.Mark], every service of ours is in maintenance mode. When
+// it is gone none is by a mark of ours. A marker that a weak token cannot see is not
+// gone: then what the command has set stays.
+func (a Actual) Standing() Maintenance {
+	switch {
+	case a.Marker != "":
+		return Maintenance{Enter: a.Marker}
+	case a.Unsure:
+		return Maintenance{Lift: []Kind{ByStop}}
+	default:
+		return Maintenance{Lift: []Kind{ByStop, ByCommand}}
+	}
+}
+
+// marked tells whether a service of ours is in maintenance mode by a mark of this kind.
+func (a Actual) marked(kind Kind) bool {
+	for _, have := range a.Ours {
+		if mark, on := have.Maintenance(); on && mark.Is(kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// Maintain adds to the plan that services of ours enter maintenance mode or leave it.
+// One that is added enters before it can be found by anybody; one that is updated
+// anyway changes both with that; the others are not registered again.
+func (p Plan) Maintain(m Maintenance, actual Actual) Plan {
+	planned := map[ID]bool{}
+	var steps, removals []Step
+	for _, step := range p.Steps {
+		planned[step.ID] = true
+		if step.Action == Remove {
+			removals = append(removals, step)
+		} else {
+			steps = append(steps, step.maintained(m))
+		}
+	}
+	for _, id := range sortedIDs(actual.Ours) {
+		step := Step{Action: Update, ID: id, Have: actual.Ours[id]}.maintained(m)
+		if !planned[id] && len(step.Changes) > 0 {
+			steps = append(steps, step)
+		}
+	}
+	p.Steps = append(steps, removals...)
+	return p
+}
+
+// maintained returns the step with what has to become of maintenance mode.
+func (s Step) maintained(m Maintenance) Step {
+	mark, on := s.Have.Maintenance()
+	const field = "maintenance"
+	switch {
+	case !on && m.Enter != "":
+		s.Enter = m.Enter
+		s.Changes = append(slices.Clip(s.Changes), Change{Field: field, Want: string(m.Enter)})
+	case on && slices.ContainsFunc(m.Lift, mark.Is):
+		s.Lift = true
+		s.Changes = append(slices.Clip(s.Changes), Change{Field: field, Have: string(mark)})
+	}
+	return s
+}
+
+// maintain returns the checks that a service has once it has entered or left.
+func (s Step) maintain(checks map[string]Check) map[string]Check {
+	id := maintenancePrefix + string(s.ID)
+	switch {
+	case s.Enter != "":
+		checks[id] = Check{Name: "Service Maintenance Mode", Notes: string(s.Enter), Type: "maintenance", Status: "critical"}
+	case s.Lift:
+		delete(checks, id)
+	}
+	return checks
+}
