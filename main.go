@@ -83,6 +83,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			command("plan", "show what would change on this node, as a diff", plan, planFlags()...),
 			command("apply", "change it, once", apply),
 			approveCommand(),
+			kvCommand(),
 			command("validate", "check the configuration", validate, validateFlags()...),
 			{Name: "version", Usage: "print the version", OnUsageError: usageError, Action: printVersion},
 		},

@@ -34,7 +34,7 @@ func NewDecoder(prefix string) *Decoder {
 func (d *Decoder) Decode(pairs []Pair) Tree {
 	readings := make(map[string]reading, len(pairs))
 	for _, pair := range pairs {
-		if ref, ours := ref(d.prefix, pair); ours {
+		if ref, ours := RefOf(d.prefix, pair); ours {
 			readings[pair.Key] = d.read(ref, pair)
 		}
 	}
