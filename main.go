@@ -88,6 +88,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			maintenanceCommand(),
 			command("takeover", "take over from consul-template without a gap, or go back", takeOver, takeoverFlags()...),
 			command("purge", "remove everything of ours from this node", purge, purgeFlags()...),
+			kvCommand(),
 			command("validate", "check the configuration", validate, validateFlags()...),
 			{Name: "version", Usage: "print the version", OnUsageError: usageError, Action: printVersion},
 		},

@@ -98,8 +98,14 @@ func prepare(c *cli.Context) (*agent.Agent, agent.Pass, error) {
 
 // newProgress draws a bar on a terminal and is silent elsewhere.
 func newProgress(w io.Writer, steps int, what string) func(register.Outcome) {
+	step := newBar(w, what, steps)
+	return func(register.Outcome) { step() }
+}
+
+// newBar is a bar for people who wait, of so many steps.
+func newBar(w io.Writer, what string, steps int) (step func()) {
 	if !isTerminal(w) || steps == 0 {
-		return nil
+		return func() {}
 	}
 	bar := progressbar.NewOptions(steps,
 		progressbar.OptionSetWriter(w),
@@ -107,5 +113,5 @@ func newProgress(w io.Writer, steps int, what string) func(register.Outcome) {
 		progressbar.OptionShowCount(),
 		progressbar.OptionClearOnFinish(),
 	)
-	return func(register.Outcome) { _ = bar.Add(1) } // a bar that cannot be drawn is no error
+	return func() { _ = bar.Add(1) } // a bar that cannot be drawn is no error
 }

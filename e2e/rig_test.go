@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -133,11 +134,11 @@ func (r *rig) env() []string {
 	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "TMPDIR=" + r.dir, noRaceSleep}, r.variables...)
 }
 
-// once runs a command that ends by itself.
+// once runs a command that ends by itself. A subcommand is a word of it.
 func (r *rig) once(command string, flags ...string) (stdout, stderr string, code int) {
 	r.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(r.Context(), r.binary(), append([]string{command, "--config", r.config()}, flags...)...)
+	cmd := exec.CommandContext(r.Context(), r.binary(), append(append(strings.Fields(command), "--config", r.config()), flags...)...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = r.env(), &out, &errs
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		r.Fatal(err)

@@ -15,9 +15,9 @@ func Prefix(keyPath string) string {
 	return strings.Trim(keyPath, "/") + "/deployments/"
 }
 
-// ref returns what a pair stands for, or false if it is not a Service's: a folder,
+// RefOf returns what a pair below the prefix stands for, or false if it is not a Service's: a folder,
 // a key at another depth or of another tree.
-func ref(prefix string, pair Pair) (Ref, bool) {
+func RefOf(prefix string, pair Pair) (Ref, bool) {
 	rest, ours := strings.CutPrefix(pair.Key, prefix)
 	if !ours {
 		return Ref{}, false

@@ -27,6 +27,9 @@ func (r *Reading) Service() (Service, bool) {
 	return *r.service, true
 }
 
+// Err says why the value cannot be read, nil if it can.
+func (r *Reading) Err() error { return r.err }
+
 // ByKey orders readings.
 func ByKey(a, b *Reading) int { return cmp.Compare(a.Key, b.Key) }
 
@@ -44,7 +47,7 @@ func NewReader(prefix string) Reader {
 
 // Stands tells whether a key stands for a Service.
 func (r Reader) Stands(key string) bool {
-	_, ours := ref(r.prefix, Pair{Key: key})
+	_, ours := RefOf(r.prefix, Pair{Key: key})
 	return ours
 }
 
@@ -57,7 +60,7 @@ func (r Reader) Stands(key string) bool {
 // The index alone would not tell whether a value changed: servers that lost their data
 // count from 1 again, and so may meet an old index with another value.
 func (r Reader) Read(pair Pair, before *Reading) (*Reading, bool) {
-	ref, ours := ref(r.prefix, pair)
+	ref, ours := RefOf(r.prefix, pair)
 	if !ours {
 		return nil, false
 	}

@@ -68,6 +68,19 @@ var conversation = []step{
 	{"manager", "GET", "/v1/kv/d/?recurse&index=1&wait=x", ""},
 	{"manager", "GET", "/v1/nope", ""},
 
+	// KV: check-and-set, all or nothing.
+	{"manager", "PUT", "/v1/txn", `[{"KV":{"Verb":"cas","Key":"t/a","Value":"aGk=","Flags":3}},{"KV":{"Verb":"cas","Key":"t/b","Value":""}}]`},
+	{"manager", "PUT", "/v1/txn", `[{"KV":{"Verb":"cas","Key":"t/c","Value":"aGk="}},{"KV":{"Verb":"cas","Key":"t/a","Value":"aGk="}},
+		{"KV":{"Verb":"delete-cas","Key":"t/b","Index":1}}]`},
+	{"manager", "PUT", "/v1/txn", `[{"KV":{"Verb":"delete-cas","Key":"t/none","Index":9}}]`},
+	{"manager", "PUT", "/v1/txn", `[{"KV":{"Verb":"delete-cas","Key":"t/a"}}]`},
+	{"manager", "PUT", "/v1/txn", `{`},
+	{"manager", "GET", "/v1/kv/t/?recurse", ""},
+	{"list", "PUT", "/v1/txn", `[{"KV":{"Verb":"cas","Key":"t/a","Value":"aGk="}},{"KV":{"Verb":"delete-cas","Key":"t/b"}}]`},
+	{"", "PUT", "/v1/txn", `[{"KV":{"Verb":"cas","Key":"t/c","Value":"aGk="}}]`},
+	{unknownToken, "PUT", "/v1/txn", `[{"KV":{"Verb":"cas","Key":"t/c","Value":"aGk="}}]`},
+	{"manager", "GET", "/v1/txn", ""},
+
 	// KV: who may see what.
 	{"list", "GET", "/v1/kv/d/?recurse", ""},
 	{"list", "GET", "/v1/kv/d/", ""},

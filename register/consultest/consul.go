@@ -12,7 +12,7 @@
 //		// ... 42 fake seconds later
 //	})
 //
-// Only the endpoints the registrar needs exist: the KV tree, the agent's services and checks, the agent
+// Only the endpoints the registrar needs exist: the KV tree and transactions on it, the agent's services and checks, the agent
 // itself, the leader and one node's catalog. They answer as Consul 1.22 does, down to headers, status codes
 // and error texts. Where a rule is surprising, the comment beside it names the rule.
 //
@@ -28,7 +28,8 @@
 //   - It keeps the token of a register for later pushes, and refuses them once the token is gone.
 //   - It makes default-consistency queries wait in a back-off after a loss of the leader.
 //   - It reaps tombstones by itself, draws its jitter at random and allows 200 connections per address.
-//   - It knows cas, locks, sessions, raw values, transactions, namespaces and all of the filter language.
+//   - It knows cas outside of transactions, and in them more verbs; locks, sessions, raw values, namespaces and
+//     all of the filter language.
 package consultest
 
 import (

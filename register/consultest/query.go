@@ -168,12 +168,15 @@ func (q *query) fails(status int, text string) answer {
 
 // denied is 403, word for word.
 func (q *query) denied(permission, name string) answer {
+	return q.fails(http.StatusForbidden, q.deniedText(permission, name))
+}
+
+func (q *query) deniedText(permission, name string) string {
 	if q.authz.anonymous {
-		return q.fails(http.StatusForbidden, fmt.Sprintf("Permission denied: anonymous token lacks permission '%s' on %q. "+
-			"The anonymous token is used implicitly when a request does not specify a token.", permission, name))
+		return fmt.Sprintf("Permission denied: anonymous token lacks permission '%s' on %q. "+
+			"The anonymous token is used implicitly when a request does not specify a token.", permission, name)
 	}
-	return q.fails(http.StatusForbidden, fmt.Sprintf(
-		"Permission denied: token with AccessorID '%s' lacks permission '%s' on %q", q.authz.accessor, permission, name))
+	return fmt.Sprintf("Permission denied: token with AccessorID '%s' lacks permission '%s' on %q", q.authz.accessor, permission, name)
 }
 
 // foundLocked is the answer to a query: v, and the headers that say how good it is.

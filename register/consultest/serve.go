@@ -39,6 +39,12 @@ func reply(status int, v any) answer {
 	return answer{status: status, header: http.Header{}, value: v}
 }
 
+// withCharset names the character set of JSON too, as a transaction that fails does.
+func (a answer) withCharset() answer {
+	a.header.Set("Content-Type", "application/json; charset=utf-8")
+	return a
+}
+
 // encoded is the answer with its body made.
 func (a answer) encoded() answer {
 	if a.value == nil {
@@ -48,7 +54,9 @@ func (a answer) encoded() answer {
 	if err != nil {
 		panic(err) // our own structs
 	}
-	a.header.Set("Content-Type", "application/json")
+	if a.header.Get("Content-Type") == "" {
+		a.header.Set("Content-Type", "application/json")
+	}
 	a.body = body
 	return a
 }
@@ -67,6 +75,7 @@ func (c *Consul) routes() []route {
 		{get, "/v1/kv/", c.getKV, true},
 		{put, "/v1/kv/", c.putKV, true},
 		{del, "/v1/kv/", c.deleteKV, true},
+		{put, "/v1/txn", c.txn, true},
 		{get, "/v1/agent/self", c.agentSelf, false},
 		{get, "/v1/agent/services", c.agentServices, false},
 		{get, "/v1/agent/checks", c.agentChecks, false},
