@@ -3,7 +3,7 @@
 #
 #   packaging/nfpm/build.sh DIRECTORY VERSION ARCHITECTURE...
 #
-# LDFLAGS go to the Go linker. The same commit gives the same bytes: all times in the
+# LDFLAGS from the environment go to the Go linker. The same commit gives the same bytes: all times in the
 # packages are the commit's.
 set -eu
 
@@ -16,8 +16,7 @@ mkdir -p "$out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-seconds=$(git log -1 --format=%ct 2>/dev/null || echo 0)
-DATE=$(date -u -d "@$seconds" +%Y-%m-%dT%H:%M:%SZ)
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 
 # documents DIRECTORY fills /usr/share/doc/k8s-registrar.
 documents() {
@@ -30,7 +29,7 @@ documents() {
 
 		  * What an operator has to know of each version is in NEWS.md.gz.
 
-		 -- k8s-registrar maintainers <k8s-registrar@users.noreply.github.com>  $(LC_ALL=C date -u -d "@$seconds" '+%a, %d %b %Y %H:%M:%S +0000')
+		 -- k8s-registrar maintainers <k8s-registrar@users.noreply.github.com>  $(LC_ALL=C date -u -d "@$SOURCE_DATE_EPOCH" '+%a, %d %b %Y %H:%M:%S +0000')
 	EOF
 }
 
@@ -38,8 +37,8 @@ for ARCH; do
 	STAGE=$work/$ARCH
 	documents "$STAGE/doc"
 	gzip -9nc packaging/man/k8s-registrar.8 >"$STAGE/k8s-registrar.8.gz"
-	CGO_ENABLED=0 GOARCH=$ARCH go build -trimpath -ldflags "${LDFLAGS:-}" -o "$STAGE/k8s-registrar" .
-	export VERSION ARCH STAGE DATE
+	CGO_ENABLED=0 GOARCH=$ARCH go build -trimpath -ldflags "${LDFLAGS:--s -w}" -o "$STAGE/k8s-registrar" .
+	export VERSION ARCH STAGE SOURCE_DATE_EPOCH
 	for format in deb rpm; do
 		go tool -modfile=packaging/nfpm/go.mod nfpm package \
 			--config packaging/nfpm/nfpm.yaml --packager "$format" --target "$out"
