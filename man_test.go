@@ -19,8 +19,8 @@ import (
 
 var update = flag.Bool("update", false, "write the man page instead of comparing it")
 
-// The man page is made of the command line's own definition. If this fails, run
-// go test -run TestManPage . -update
+// The man page is made of the command line's own definition. If this fails, the error
+// says how to write it anew.
 func TestManPage(t *testing.T) {
 	const page = "packaging/man/k8s-registrar.8"
 	want := manPage(t, page+".md.tmpl")
@@ -87,7 +87,7 @@ func manCommands(parent string, commands []*cli.Command, shared map[string]bool)
 			continue
 		}
 		d := manCommand{Name: strings.TrimSpace(parent + " " + c.Name), Usage: c.Usage}
-		for _, argument := range strings.Fields(c.ArgsUsage) {
+		for argument := range strings.FieldsSeq(c.ArgsUsage) {
 			d.Arguments = append(d.Arguments, "*"+argument+"*")
 		}
 		for _, f := range c.Flags {

@@ -25,7 +25,7 @@ func startSupervisor(t *testing.T, environment []string) *supervisor {
 	t.Helper()
 	program := needs.Program(t, "supervisord", "supervisor")
 	needs.Program(t, "supervisorctl", "supervisor")
-	dir, err := os.MkdirTemp("", "sv-") // t.TempDir is too long for the name of a socket
+	dir, err := os.MkdirTemp("", "sv-") //nolint:usetesting // a socket in t.TempDir has too long a name
 	must(t, err)
 	closing(t, func() error { return os.RemoveAll(dir) })
 	s := &supervisor{TB: t, dir: dir}
