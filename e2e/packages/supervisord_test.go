@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -116,12 +117,12 @@ func (s *supervisor) log() string {
 	return string(content)
 }
 
-// logged waits for a line of the log.
-func (s *supervisor) logged(want string) {
+// logged waits until the log has so many matches of an expression.
+func (s *supervisor) logged(want string, times int) {
 	s.Helper()
 	eventually(s, func() error {
-		if !strings.Contains(s.log(), want) {
-			return fmt.Errorf("%q is not in the log", want)
+		if n := len(regexp.MustCompile(want).FindAllString(s.log(), -1)); n < times {
+			return fmt.Errorf("%q is %d times in the log, want %d", want, n, times)
 		}
 		return nil
 	})
@@ -137,12 +138,12 @@ func TestSupervisordRunsTheProgram(t *testing.T) {
 
 	must(t, syscall.Kill(first, syscall.SIGKILL))
 	second := s.pid(first)
-	s.logged("starting")
+	s.logged("telemetry is served", 2) // from here on it listens to HUP
 
 	if said := s.ctl("signal", "HUP", "k8s-registrar"); !strings.Contains(said, "signalled") {
 		t.Errorf("signal HUP: %s", said)
 	}
-	s.logged("HUP")
+	s.logged("HUP|configuration was read again", 1)
 	if third := s.pid(0); third != second {
 		t.Errorf("HUP made process %d of %d", third, second)
 	}
