@@ -1,7 +1,7 @@
 # Everything this repository needs is Go, make, git and a C compiler (for the race detector).
 MAKEFLAGS += --warn-undefined-variables
 .DEFAULT_GOAL := help
-.PHONY: build bin/consul demo drill chaos test check fmt vuln fuzz clean help
+.PHONY: build package bin/consul demo drill chaos test check fmt vuln fuzz clean help
 
 CI ?=
 KEEP ?=
@@ -24,6 +24,14 @@ TOOL = go tool -modfile=packaging/tools/go.mod
 
 build: ## Build bin/k8s-registrar, a static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/k8s-registrar .
+
+# A Debian version begins with a digit: v1.2.3-4-gabc is 1.2.3+4.gabc, and before the first
+# tag it is 0.0.0 and the commit.
+PACKAGE_VERSION = $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//; s/-/+/; s/-/./g' | \
+	grep . || echo '0.0.0+$(call git,log -1 --format=%cd.%h --date=format-local:%Y%m%d)')
+
+package: ## Build deb and rpm for amd64 and arm64 into dist/
+	LDFLAGS='$(LDFLAGS)' packaging/nfpm/build.sh dist '$(PACKAGE_VERSION)' amd64 arm64
 
 bin/consul: ## Take Consul from PATH, or build it (the first time takes minutes)
 	@packaging/consul/get.sh

@@ -41,7 +41,7 @@ func kvRemove(c *cli.Context) error {
 		return errTree(err)
 	}
 	removals, missing := named(kvtree.Entries(tree.prefix, pairs, nil), names)
-	if len(removals) > 0 {
+	if len(removals) > 0 && !c.Bool("yes") {
 		if err := confirmRemoval(c, removals); err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 const (
 	supervisord = "supervisord/k8s-registrar.conf"
 	systemd     = "systemd/k8s-registrar.service"
+	token       = "systemd/token.conf"
 	policy      = "acl/k8s-registrar.hcl"
 )
 
@@ -32,9 +33,9 @@ func TestCommandsAreReal(t *testing.T) {
 	} {
 		t.Run(file, func(t *testing.T) {
 			words := strings.Fields(command)
-			const want = "/usr/local/bin/k8s-registrar agent --config /etc/k8s-registrar/config.hcl"
+			const want = "/usr/bin/k8s-registrar agent --config /etc/k8s-registrar/config.hcl"
 			if command != want {
-				t.Errorf("it starts %q, want %q as the README has it", command, want)
+				t.Errorf("it starts %q, want %q, where the packages put it", command, want)
 			}
 			missing := filepath.Join(t.TempDir(), "config.hcl")
 			words = slices.Replace(words, len(words)-1, len(words), missing)
@@ -60,9 +61,11 @@ func TestUnit(t *testing.T) {
 		{"Unit", "After", "network-online.target consul.service"},
 		{"Unit", "Wants", "network-online.target"},
 		{"Unit", "StartLimitIntervalSec", "0"}, // never give up
-		{"Service", "Type", "exec"},
+		{"Service", "Type", "notify"},
+		{"Service", "WatchdogSec", "5min"},
+		{"Service", "ExecReload", "/bin/kill -HUP $MAINPID"},
 		{"Service", "Restart", "on-failure"},
-		{"Service", "DynamicUser", "yes"},
+		{"Service", "User", "k8s-registrar"},
 		{"Service", "NoNewPrivileges", "yes"},
 		{"Service", "ProtectSystem", "strict"},
 		{"Service", "CapabilityBoundingSet", ""},
@@ -98,14 +101,14 @@ func TestSupervisordProgram(t *testing.T) {
 }
 
 // TestVariablesExist looks up every variable of ours that is named here or in the
-// README.
+// documents.
 func TestVariablesExist(t *testing.T) {
 	known := []string{"K8S_REGISTRAR_CONFIG"}
 	defaults := config.Default()
 	for _, s := range defaults.Settings() {
 		known = append(known, s.Env())
 	}
-	for _, path := range []string{systemd, supervisord, "../README.md"} {
+	for _, path := range append(documents(t), systemd, token, supervisord) {
 		for _, name := range regexp.MustCompile(`K8S_REGISTRAR_[A-Z_]+`).FindAllString(text(t, path), -1) {
 			if !slices.Contains(known, name) {
 				t.Errorf("%s: there is no variable %s", path, name)
@@ -124,20 +127,45 @@ func TestPolicyFitsDefaults(t *testing.T) {
 	}
 }
 
-// TestReadmeKnowsTheFiles wants each file to be mentioned, and each that is mentioned
-// to be there.
-func TestReadmeKnowsTheFiles(t *testing.T) {
-	readme := text(t, "../README.md")
-	for _, path := range []string{supervisord, systemd, policy} {
-		if !strings.Contains(readme, "packaging/"+path) {
-			t.Errorf("it does not mention packaging/%s", path)
+// TestTokenIsHandedOver wants the variable to name the file that systemd makes.
+func TestTokenIsHandedOver(t *testing.T) {
+	dropIn := read(t, token)["Service"]
+	name, _, _ := strings.Cut(dropIn["LoadCredential"], ":")
+	if want := "K8S_REGISTRAR_CONSUL_TOKEN_FILE=/run/credentials/k8s-registrar.service/" + name; dropIn["Environment"] != want {
+		t.Errorf("the environment is %q, want %q", dropIn["Environment"], want)
+	}
+}
+
+// TestDocumentsNameRealFiles wants each file that a document mentions to be there.
+func TestDocumentsNameRealFiles(t *testing.T) {
+	for _, document := range documents(t) {
+		for _, path := range regexp.MustCompile(`\b(?:packaging|config|docs)/[\w./-]*\w`).FindAllString(text(t, document), -1) {
+			if _, err := os.Stat(filepath.Join("..", path)); err != nil {
+				t.Errorf("%s mentions %s, which is not there", document, path)
+			}
 		}
 	}
-	for _, path := range regexp.MustCompile(`\b(?:packaging|config|docs)/[\w./-]*\w`).FindAllString(readme, -1) {
-		if _, err := os.Stat(filepath.Join("..", path)); err != nil {
-			t.Errorf("it mentions %s, which is not there", path)
+}
+
+// TestDocumentsLeadSomewhere follows each link from a document to another.
+func TestDocumentsLeadSomewhere(t *testing.T) {
+	for _, document := range documents(t) {
+		for _, link := range regexp.MustCompile(`\]\(([^)#:]+)[^)]*\)`).FindAllStringSubmatch(text(t, document), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(document), link[1])); err != nil {
+				t.Errorf("%s leads to %s, which is not there", document, link[1])
+			}
 		}
 	}
+}
+
+// documents returns the paths of all that is written for people.
+func documents(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no documents (%v)", err)
+	}
+	return append(paths, "../README.md")
 }
 
 // build returns the real program.
@@ -178,6 +206,8 @@ func read(t *testing.T, path string) map[string]map[string]string {
 		case isSection:
 			section = map[string]string{}
 			sections[strings.TrimSuffix(name, "]")] = section
+		case isPair && twice && key == "SystemCallFilter": // systemd adds them up
+			section[key] += " " + value
 		case !isPair || section == nil || twice || strings.TrimSpace(line) != line:
 			t.Fatalf("%s:%d: %q is not a new KEY=VALUE in a section", path, number, line)
 		default:
