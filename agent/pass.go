@@ -77,7 +77,7 @@ func newReconciler(cfg config.Config, local *register.Local, token *Token) *reco
 	owner := register.Owner{Instance: cfg.Instance}
 	return &reconciler{
 		local:   local,
-		decoder: kvschema.NewDecoder(kvschema.Prefix(cfg.KeyPath)),
+		decoder: kvschema.NewDecoder(kvschema.Prefix(cfg.KeyPath), kvschema.Rules{}),
 		mapping: register.Mapping{Owner: owner, Health: health.Settings(cfg.Check)},
 		guard:   guard{budget: register.Budget{Min: cfg.Guard.Min, Percent: cfg.Guard.Percent, Unlimited: cfg.Guard.AllowRemovals}},
 		config:  cfg,

@@ -6,42 +6,58 @@ import (
 	"unicode/utf8"
 )
 
-// decode reads one value. It returns nil and no error for one that asks for
-// nothing: a Service of another type than NodePort.
-func decode(ref Ref, value []byte) (*Service, error) {
+// decode reads one value. It depends on its arguments only. It returns neither a
+// service nor an error for a value that asks for nothing, such as a Service of a type
+// that is not announced, and with an error what the value claims all the same.
+func decode(rules Rules, ref Ref, value []byte) (*Service, []Claim, error) {
+	d := draft{rules: rules, service: Service{Ref: ref, As: rules.as(ref)}}
+	wanted, err := d.read(value)
+	switch {
+	case err != nil:
+		return nil, d.service.Claims(), err
+	case !wanted:
+		return nil, nil, nil
+	}
+	return &d.service, nil, nil
+}
+
+// draft is a Service while it is being read.
+type draft struct {
+	rules   Rules
+	service Service
+}
+
+// read tells whether the value asks for anything.
+func (d *draft) read(value []byte) (bool, error) {
+	ref := d.service.Ref
 	if err := checkLabel("namespace", ref.Namespace); err != nil {
-		return nil, err
+		return false, err
 	}
 	if err := checkLabel("name", ref.Name); err != nil {
-		return nil, err
+		return false, err
 	}
 	root, err := parse(value)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	metadata, err := root.object("metadata")
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	if err := checkIdentity(root, metadata, ref); err != nil {
-		return nil, err
+		return false, err
 	}
 	spec, err := root.object("spec")
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	if kind, err := spec.text("type"); err != nil || kind != "NodePort" {
-		return nil, err
+	if kind, err := spec.text("type"); err != nil || !d.rules.announces(kind) {
+		return false, err
 	}
-	port, err := decodePort(spec)
-	if err != nil {
-		return nil, err
+	if err := d.readPorts(spec); err != nil {
+		return false, err
 	}
-	tags, err := decodeTags(metadata)
-	if err != nil {
-		return nil, err
-	}
-	return &Service{Ref: ref, Port: port, Tags: tags}, nil
+	return true, d.readTags(metadata)
 }
 
 // parse reads the outermost object of a value.
@@ -81,50 +97,4 @@ func checkIdentity(root, metadata object, ref Ref) error {
 		return fmt.Errorf("metadata.namespace is %s but the key says %q: store it under its own key", quote(got), ref.Namespace)
 	}
 	return nil
-}
-
-// decodePort reads the first port. The others are for a later setting, and the
-// program that this one replaces does not look at them.
-func decodePort(spec object) (Port, error) {
-	ports, err := spec.list("ports")
-	if err != nil {
-		return Port{}, err
-	}
-	if len(ports) == 0 {
-		return Port{}, errors.New("spec.ports is empty: a NodePort Service has at least one port")
-	}
-	first, err := newObject("spec.ports[0].", ports[0])
-	if err != nil {
-		return Port{}, err
-	}
-	var port Port
-	if port.Name, _, err = first.optionalText("name"); err != nil {
-		return Port{}, err
-	}
-	if err = checkLabel("port name", port.Name); err != nil {
-		return Port{}, err
-	}
-	if port.Protocol, err = decodeProtocol(first); err != nil {
-		return Port{}, err
-	}
-	if port.Port, _, err = first.optionalPort("port"); err != nil {
-		return Port{}, err
-	}
-	port.NodePort, err = first.port("nodePort")
-	return port, err
-}
-
-func decodeProtocol(port object) (string, error) {
-	protocol, ok, err := port.optionalText("protocol")
-	if err != nil {
-		return "", err
-	}
-	switch {
-	case !ok: // Kubernetes' own default
-		return "TCP", nil
-	case protocol == "TCP" || protocol == "UDP" || protocol == "SCTP":
-		return protocol, nil
-	default:
-		return "", fmt.Errorf("spec.ports[0].protocol is %s: want TCP, UDP or SCTP", quote(protocol))
-	}
 }

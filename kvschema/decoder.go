@@ -11,6 +11,7 @@ import (
 // bad is a problem, not a deletion. It is for one goroutine.
 type Decoder struct {
 	prefix   string
+	rules    Rules
 	seed     maphash.Seed
 	readings map[string]reading
 }
@@ -21,12 +22,13 @@ type reading struct {
 	index   uint64 // ModifyIndex
 	sum     uint64 // of the value
 	service *Service
+	claims  []Claim // of a value that cannot be read
 	err     error
 }
 
 // NewDecoder returns a Decoder of the tree below the prefix, see [Prefix].
-func NewDecoder(prefix string) *Decoder {
-	return &Decoder{prefix: prefix, seed: maphash.MakeSeed(), readings: map[string]reading{}}
+func NewDecoder(prefix string, rules Rules) *Decoder {
+	return &Decoder{prefix: prefix, rules: rules, seed: maphash.MakeSeed(), readings: map[string]reading{}}
 }
 
 // Decode reads one complete state of the tree, in any order. Keys that are not
@@ -47,7 +49,7 @@ func (d *Decoder) Decode(pairs []Pair) Tree {
 			tree.Services = append(tree.Services, *r.service)
 		}
 		if r.err != nil {
-			tree.Problems = append(tree.Problems, Problem{Ref: r.ref, Err: r.err})
+			tree.Problems = append(tree.Problems, Problem{Ref: r.ref, Err: r.err, Claims: r.claims})
 		}
 	}
 	return tree
@@ -62,7 +64,7 @@ func (d *Decoder) read(ref Ref, pair Pair) reading {
 	if seen && known.ref == now.ref && known.index == now.index && known.sum == now.sum {
 		return known
 	}
-	now.service, now.err = decode(ref, pair.Value)
+	now.service, now.claims, now.err = decode(d.rules, ref, pair.Value)
 	if now.err != nil && known.service != nil {
 		lastGood := *known.service
 		lastGood.Ref = ref

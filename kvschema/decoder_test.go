@@ -55,7 +55,7 @@ func TestDecoderRemembers(t *testing.T) {
 		{"an index that does not move", []step{{red, 1, 1, "red", false}, {red, 7, 1, "red", false}, {bad, 9, 1, "red", true}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+			decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"), kvschema.Rules{})
 			for i, step := range tt.steps {
 				if diff := step.diff(decoder.Decode(step.pairs())); diff != "" {
 					t.Errorf("step %d: %s", i, diff)
@@ -101,7 +101,7 @@ func TestDecoderDecodesOnlyWhatChanged(t *testing.T) {
 			{Key: "kubernetes/deployments/team/cart", Value: []byte(red), CreateIndex: 3, ModifyIndex: modify},
 		}
 	}
-	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"), kvschema.Rules{})
 	first, again := decoder.Decode(pairs(3)), decoder.Decode(pairs(4))
 	if len(first.Services) != 2 || len(first.Problems) != 1 {
 		t.Fatalf("want two services and a problem, got %+v", first)
@@ -119,7 +119,7 @@ func TestDecoderDecodesOnlyWhatChanged(t *testing.T) {
 }
 
 func TestDecoderForgetsEmptyTree(t *testing.T) {
-	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"), kvschema.Rules{})
 	decoder.Decode([]kvschema.Pair{{Key: cartKey, Value: []byte(red)}})
 	diff(t, kvschema.Tree{}, decoder.Decode(nil))
 	diff(t, kvschema.Tree{}, decoder.Decode([]kvschema.Pair{{Key: "kubernetes/deployments/"}}))
@@ -129,14 +129,14 @@ func TestDecoderForgetsEmptyTree(t *testing.T) {
 // may use its buffers again.
 func TestTreeIsNotTouchedLater(t *testing.T) {
 	value := []byte(red)
-	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"), kvschema.Rules{})
 	tree := decoder.Decode([]kvschema.Pair{{Key: cartKey, Value: value, CreateIndex: 1, ModifyIndex: 1}})
 	copy(value, bad)
 	decoder.Decode([]kvschema.Pair{{Key: cartKey, Value: value, CreateIndex: 8, ModifyIndex: 8}})
 	diff(t, []kvschema.Service{{
-		Ref:  kvschema.Ref{Key: cartKey, Namespace: "shop", Name: "cart", CreateIndex: 1},
-		Port: kvschema.Port{Protocol: "TCP", NodePort: 30080},
-		Tags: []string{"red"},
+		Ref:   kvschema.Ref{Key: cartKey, Namespace: "shop", Name: "cart", CreateIndex: 1},
+		Ports: []kvschema.Port{{Protocol: "TCP", NodePort: 30080}},
+		Tags:  []string{"red"},
 	}}, tree.Services)
 }
 
@@ -164,7 +164,7 @@ func TestTreeIsSortedByKey(t *testing.T) {
 func TestDecoderIsAMapOfLastGoodValues(t *testing.T) {
 	names := []string{"cart", "till", "shelf"}
 	rapid.Check(t, func(t *rapid.T) {
-		decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+		decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"), kvschema.Rules{})
 		last := map[string]string{} // the tag by name
 		for range rapid.IntRange(1, 8).Draw(t, "states") {
 			var pairs []kvschema.Pair

@@ -24,7 +24,7 @@ func ExampleDecoder() {
     }},
     "spec": {"type": "NodePort", "ports": [{"name": "http", "port": 80, "nodePort": 30080}]}
 }`)
-	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"), kvschema.Rules{})
 	tree := decoder.Decode([]kvschema.Pair{
 		{Key: "kubernetes/deployments/"},
 		{Key: "kubernetes/deployments/shop/cart", Value: value},
@@ -32,8 +32,8 @@ func ExampleDecoder() {
 		{Key: "kubernetes/specifications/shop/cart/latest", Value: value},
 	})
 	for _, service := range tree.Services {
-		fmt.Println(service.Namespace, service.Name, service.Port.NodePort)
-		for _, tag := range service.Tags {
+		fmt.Println(service.Namespace, service.Name, service.Ports[0].NodePort)
+		for _, tag := range service.TagsOf(0) {
 			fmt.Println("   ", tag)
 		}
 	}
@@ -47,12 +47,12 @@ func ExampleDecoder() {
 
 // A value that turns bad is a problem, and no deletion.
 func ExampleDecoder_Decode() {
-	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"))
+	decoder := kvschema.NewDecoder(kvschema.Prefix("kubernetes"), kvschema.Rules{})
 	for _, nodePort := range []string{"30080", "70000", "30081"} {
 		value := `{"metadata": {"name": "cart"}, "spec": {"type": "NodePort", "ports": [{"nodePort": ` + nodePort + `}]}}`
 		tree := decoder.Decode([]kvschema.Pair{{Key: "kubernetes/deployments/shop/cart", Value: []byte(value)}})
 		for _, service := range tree.Services {
-			fmt.Println(service.Name, service.Port.NodePort)
+			fmt.Println(service.Name, service.Ports[0].NodePort)
 		}
 		for _, problem := range tree.Problems {
 			fmt.Println(problem)

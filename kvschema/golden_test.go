@@ -24,7 +24,7 @@ func TestTree(t *testing.T) {
 	for path, archive := range goldens(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
 			keyPath, pairs, want := unpack(archive)
-			tree := kvschema.NewDecoder(kvschema.Prefix(keyPath)).Decode(pairs)
+			tree := kvschema.NewDecoder(kvschema.Prefix(keyPath), kvschema.Rules{}).Decode(pairs)
 			got := map[string]string{"services": services(tree), "problems": problems(tree)}
 			if *update {
 				rewrite(t, path, archive, got)
@@ -87,8 +87,8 @@ func services(tree kvschema.Tree) string {
 	var text strings.Builder
 	for _, s := range tree.Services {
 		fmt.Fprintf(&text, "%s/%s, key %d: %s %d, port %d %q\n", s.Namespace, s.Name, s.CreateIndex,
-			s.Port.Protocol, s.Port.NodePort, s.Port.Port, s.Port.Name)
-		for _, tag := range s.Tags {
+			s.Ports[0].Protocol, s.Ports[0].NodePort, s.Ports[0].Port, s.Ports[0].Name)
+		for _, tag := range s.TagsOf(0) {
 			fmt.Fprintf(&text, "    %s\n", tag)
 		}
 	}

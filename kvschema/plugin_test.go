@@ -54,7 +54,7 @@ func TestEveryCharacterIsTrimmedAsInPython(t *testing.T) {
 		if problem != "" || len(services) != 1 {
 			t.Fatalf("from %U: want a service, got %q", first, problem)
 		}
-		if got := services[0].Tags; !slices.Equal(want, got) {
+		if got := services[0].TagsOf(0); !slices.Equal(want, got) {
 			t.Errorf("from %U (-want +got):\n%s", first, cmp.Diff(want, got))
 		}
 	}
@@ -89,8 +89,8 @@ func TestTagsAreThePlugins(t *testing.T) {
 		case refused:
 		case problem != "" || len(services) != 1:
 			rt.Fatalf("want %q, got the problem %q", want, problem)
-		case !slices.Equal(want, services[0].Tags):
-			rt.Fatalf("tags:\nwant %q\ngot  %q", want, services[0].Tags)
+		case !slices.Equal(want, services[0].TagsOf(0)):
+			rt.Fatalf("tags:\nwant %q\ngot  %q", want, services[0].TagsOf(0))
 		}
 	})
 }

@@ -7,31 +7,44 @@ import (
 	"unicode"
 )
 
-// decodeTags makes the tags out of the annotations. An annotation that makes no
-// tag may hold anything.
-func decodeTags(metadata object) ([]string, error) {
+// readTags makes the tags out of the annotations. An annotation that makes no tag may
+// hold anything.
+func (d *draft) readTags(metadata object) error {
 	annotations, err := metadata.optionalObject("annotations")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var tags []string
-	var size int
 	for _, key := range annotations.keys() {
 		made, err := annotationTags(annotations, key)
 		if err != nil {
-			return nil, err
-		}
-		for _, tag := range made {
-			size += len(tag)
+			return err
 		}
 		tags = append(tags, made...)
 	}
-	if size > MaxTagBytes {
-		return nil, fmt.Errorf("the tags hold %d bytes together: at most %d are announced", size, MaxTagBytes)
+	var size int
+	for _, tag := range tags {
+		size += len(tag)
 	}
-	slices.Sort(tags)
-	return slices.Compact(tags), nil
+	if size > MaxTagBytes {
+		return fmt.Errorf("the tags hold %d bytes together: at most %d are announced", size, MaxTagBytes)
+	}
+	for _, tag := range set(tags) {
+		if forTraefik(tag) {
+			d.service.Traefik = append(d.service.Traefik, tag)
+		} else {
+			d.service.Tags = append(d.service.Tags, tag)
+		}
+	}
+	return nil
 }
+
+// set returns the tags sorted and each of them once.
+func set(tags []string) []string { return slices.Compact(slices.Sorted(slices.Values(tags))) }
+
+// forTraefik tells whether Traefik may make something of a tag. Every generation takes
+// those that begin with its name, whatever follows.
+func forTraefik(tag string) bool { return strings.HasPrefix(tag, "traefik") }
 
 // annotationTags returns the tags of one annotation by the text before the first
 // dot of its key. Only "traefik" and "tags" count, so that both "traefik" alone
@@ -50,13 +63,22 @@ func annotationTags(annotations object, key string) ([]string, error) {
 		tags = splitTags(value)
 	}
 	for _, tag := range tags {
-		for _, r := range tag {
-			if unicode.IsControl(r) {
-				return nil, fmt.Errorf("%s holds the control character %U: write the value on one line", place(annotations.path+key), r)
-			}
+		if err := checkTag(annotations.path+key, tag); err != nil {
+			return nil, err
 		}
 	}
 	return tags, nil
+}
+
+// checkTag refuses a tag with a control character: Traefik 1 pastes tags into a TOML
+// document, where one of them would freeze every service.
+func checkTag(path, tag string) error {
+	for _, r := range tag {
+		if unicode.IsControl(r) {
+			return fmt.Errorf("%s holds the control character %U: write the value on one line", place(path), r)
+		}
+	}
+	return nil
 }
 
 // splitTags splits at commas, trims and drops what is empty.

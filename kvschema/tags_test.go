@@ -125,7 +125,7 @@ func TestAnnotationsBecomeTags(t *testing.T) {
 			if problem != "" || len(services) != 1 {
 				t.Fatalf("want a service, got %q", problem)
 			}
-			diff(t, tt.want, services[0].Tags)
+			diff(t, tt.want, services[0].TagsOf(0))
 		})
 	}
 }
@@ -170,7 +170,7 @@ func TestTagThatCannotBeAnnouncedIsAProblem(t *testing.T) {
 
 func TestNoAnnotationsMakeNoTags(t *testing.T) {
 	services, problem := readCart(t, good)
-	if problem != "" || len(services) != 1 || services[0].Tags != nil {
+	if problem != "" || len(services) != 1 || services[0].TagsOf(0) != nil {
 		t.Errorf("want a service without tags, got %+v, %q", services, problem)
 	}
 }
@@ -184,7 +184,7 @@ func TestThousandTagsAreTaken(t *testing.T) {
 	if problem != "" || len(services) != 1 {
 		t.Fatalf("want a service, got %q", problem)
 	}
-	diff(t, want, services[0].Tags)
+	diff(t, want, services[0].TagsOf(0))
 }
 
 // All that is announced counts: the key and the sign of a traefik tag too.
@@ -193,7 +193,7 @@ func TestTagsAreBounded(t *testing.T) {
 	fits := strings.Repeat("x", kvschema.MaxTagBytes-key-tag)
 
 	services, problem := readCart(t, withAnnotations(`{"tags": "kubernetes", "traefik.a": "`+fits+`"}`))
-	if problem != "" || len(services) != 1 || len(services[0].Tags) != 2 {
+	if problem != "" || len(services) != 1 || len(services[0].TagsOf(0)) != 2 {
 		t.Errorf("%d bytes: want a service, got %q", kvschema.MaxTagBytes, problem)
 	}
 
@@ -210,5 +210,5 @@ func TestLargeAnnotationOfOthersIsNoMatter(t *testing.T) {
 	if problem != "" || len(services) != 1 {
 		t.Fatalf("want a service, got %q", problem)
 	}
-	diff(t, []string{"a"}, services[0].Tags)
+	diff(t, []string{"a"}, services[0].TagsOf(0))
 }

@@ -30,7 +30,7 @@ func words(t kvschema.Tree) tree {
 
 // read decodes the pairs once.
 func read(pairs ...kvschema.Pair) kvschema.Tree {
-	return kvschema.NewDecoder(kvschema.Prefix("kubernetes")).Decode(pairs)
+	return kvschema.NewDecoder(kvschema.Prefix("kubernetes"), kvschema.Rules{}).Decode(pairs)
 }
 
 // readCart decodes one value of the key cartKey and returns its reading.

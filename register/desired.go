@@ -37,76 +37,69 @@ type Mapping struct {
 // Desired maps a tree to what the node should announce, and names what cannot be
 // announced. The result depends on its arguments only, and what readers outside
 // see of it (name, port, tags) on the tree only: it is the same on every node.
+//
+// What becomes of a key depends on that key and on those that share a claim with it.
+// Whoever knows which keys are tied by claims can map them alone, and gets the part of
+// the whole that is theirs.
 func (m Mapping) Desired(tree kvschema.Tree, node Node) (Desired, []kvschema.Problem) {
 	desired := Desired{Want: map[ID]Registration{}, Keep: map[string]struct{}{}}
 	problems := slices.Clone(tree.Problems)
-	holders := nameHolders(tree)
+	holders := holdersOf(tree)
+	ousted := map[string]bool{} // keys that cannot be read, and whose claims others hold
 	for _, p := range tree.Problems {
-		if holder := holders[p.Name]; holder.unreadable {
+		if slices.ContainsFunc(p.Claims, func(c kvschema.Claim) bool { return holders[c].unreadable }) {
 			desired.Keep[p.Key] = struct{}{}
+		} else {
+			ousted[p.Key] = true
 		}
 	}
 	for _, service := range tree.Services {
-		if holder := holders[service.Name]; holder.Ref != service.Ref {
-			problems = append(problems, kvschema.Problem{Ref: service.Ref, Err: holder.conflict(service.Name)})
-			if holder.unreadable {
-				desired.Keep[service.Key] = struct{}{}
-			}
-			continue
+		wanted, failed, keep := m.announce(service, node, holders)
+		for _, err := range failed {
+			problems = append(problems, kvschema.Problem{Ref: service.Ref, Err: err, Claims: service.Claims()})
 		}
-		registration, err := m.registration(service, node)
-		if err != nil {
-			problems = append(problems, kvschema.Problem{Ref: service.Ref, Err: err})
+		switch {
+		case ousted[service.Key]:
+			continue
+		case keep:
 			desired.Keep[service.Key] = struct{}{}
-			continue
+		case len(failed) == 0:
+			delete(desired.Keep, service.Key)
 		}
-		desired.Want[registration.ID] = registration
-		delete(desired.Keep, service.Key)
+		for _, registration := range wanted {
+			desired.Want[registration.ID] = registration
+		}
 	}
 	return desired, problems
 }
 
-// holder is the key that may use a name.
-type holder struct {
-	kvschema.Ref
-	// unreadable tells that it is not known what the key holds.
-	unreadable bool
-}
-
-func (h holder) conflict(name string) error {
-	if h.unreadable {
-		return fmt.Errorf("the name %q may belong to %s, which is older and cannot be read: what is registered stays until that is mended", name, h.Key)
-	}
-	return fmt.Errorf("the name %q belongs to %s, which is older: rename one of the two Services", name, h.Key)
-}
-
-// nameHolders says who may use a name: of all keys that claim it the oldest. A key
-// that cannot be read claims its name too: whoever could read it before it turned
-// bad, and whoever could not, must decide alike. Since nobody knows what it holds, all
-// that is registered under its name stays as it is.
-func nameHolders(tree kvschema.Tree) map[string]holder {
-	holders := map[string]holder{}
-	claim := func(claimant holder) {
-		current, taken := holders[claimant.Name]
-		if !taken || kvschema.Older(claimant.Ref, current.Ref) < 0 {
-			holders[claimant.Name] = claimant
+// announce returns what the ports of a Service are announced as. Of those that cannot
+// be it returns why, and whether what is registered for them is to be kept.
+func (m Mapping) announce(s kvschema.Service, node Node, holders holders) (wanted []Registration, failed []error, keep bool) {
+	for port := range s.Ports {
+		if claim, holder, lost := holders.lost(s, port); lost {
+			failed = append(failed, holder.conflict(claim))
+			keep = keep || holder.unreadable
+			continue
 		}
+		registration, err := m.registration(s, port, node)
+		if err != nil {
+			failed = append(failed, err)
+			keep = true
+			continue
+		}
+		wanted = append(wanted, registration)
 	}
-	for _, p := range tree.Problems {
-		claim(holder{Ref: p.Ref, unreadable: true})
-	}
-	for _, s := range tree.Services {
-		claim(holder{Ref: s.Ref})
-	}
-	return holders
+	return wanted, failed, keep
 }
 
-func (m Mapping) registration(s kvschema.Service, node Node) (Registration, error) {
+func (m Mapping) registration(s kvschema.Service, port int, node Node) (Registration, error) {
+	announced := s.Ports[port]
 	r := Registration{
-		ID:   m.Owner.ID(s),
-		Name: s.Name,
-		Port: int(s.Port.NodePort),
-		Tags: s.Tags,
+		ID:   m.Owner.ID(s.Ref, announced),
+		Name: s.NameOf(port),
+		Port: int(announced.NodePort),
+		Tags: s.TagsOf(port),
 		Meta: m.Owner.meta(s),
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Meta)) {
@@ -114,11 +107,11 @@ func (m Mapping) registration(s kvschema.Service, node Node) (Registration, erro
 			return Registration{}, fmt.Errorf("meta %s would have %d bytes: Consul takes %d, so use a shorter key", name, size, maxMetaValue)
 		}
 	}
-	if s.Port.Protocol == "TCP" {
+	if announced.Protocol == "TCP" {
 		if !node.Address.IsValid() {
 			return Registration{}, errors.New("the node's address is not known: no check can be made")
 		}
-		target := netip.AddrPortFrom(node.Address, s.Port.NodePort)
+		target := netip.AddrPortFrom(node.Address, announced.NodePort)
 		r.Check = m.Health.TCP(checkID(r.ID, "tcp"), target)
 	}
 	if m.Token != "" {

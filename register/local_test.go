@@ -147,7 +147,7 @@ func TestActual(t *testing.T) {
 func TestTakenIDIsLeftAlone(t *testing.T) {
 	bubble(t, func(r *rig) {
 		cart := service("shop/cart", 30001)
-		err := r.consul.Operator().Agent().ServiceRegister(&api.AgentServiceRegistration{ID: string(owner.ID(cart)), Name: "not-ours", Port: 1})
+		err := r.consul.Operator().Agent().ServiceRegister(&api.AgentServiceRegistration{ID: string(idOf(cart)), Name: "not-ours", Port: 1})
 		if err != nil {
 			r.Fatal(err)
 		}

@@ -49,15 +49,12 @@ type Owner struct {
 // is the beginning of another's.
 func (o Owner) prefix() string { return Program + "-" + o.Instance + "." }
 
-// ID returns the ID of a service. Namespace, name and port name are DNS labels and
-// so hold no dot: no two services have one ID. Neither the node nor the NodePort
-// is in it, so a changed NodePort is an update and not a removal.
-func (o Owner) ID(s kvschema.Service) ID {
-	port := s.Port.Name
-	if port == "" {
-		port = strconv.Itoa(int(s.Port.Port))
-	}
-	return ID(o.prefix() + s.Namespace + "." + s.Name + "." + port)
+// ID returns the ID of a service. Namespace, name and the port's label are DNS labels
+// and so hold no dot, and no two announced ports of a Service have one label: no two
+// services have one ID. Neither the node nor the NodePort nor the name in Consul is in
+// it, so when one of them changes that is an update and not a removal.
+func (o Owner) ID(ref kvschema.Ref, port kvschema.Port) ID {
+	return ID(o.prefix() + ref.Namespace + "." + ref.Name + "." + port.Label())
 }
 
 // Claims tells whether the ID is one that only this instance uses.

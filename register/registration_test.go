@@ -93,5 +93,5 @@ func fingerprint(t *testing.T, m register.Mapping, s kvschema.Service, node regi
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	return d.Want[m.Owner.ID(s)].Meta[register.MetaFingerprint]
+	return d.Want[idOf(s)].Meta[register.MetaFingerprint]
 }
