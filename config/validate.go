@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -35,7 +36,22 @@ func conflicts(c Config) []conflict {
 			"consul.cert_file and consul.key_file need each other: set both, or neither",
 		},
 	}
-	return append(list, unencrypted(c.Consul)...)
+	return slices.Concat(list, addressed(c), unencrypted(c.Consul))
+}
+
+// addressed finds addresses that would not be used.
+func addressed(c Config) []conflict {
+	given := c.Services.Address != "" && c.Services.Address != "node"
+	return []conflict{
+		{
+			"node.address", "node.interface", c.Node.Address.IsValid() && c.Node.Interface != "",
+			"node.address and node.interface are both set: leave one of them empty",
+		},
+		{
+			"services.address", "services.dual_stack", given && c.Services.DualStack,
+			"services.dual_stack announces the addresses of the node, and services.address another one: leave one of them out",
+		},
+	}
 }
 
 // unencrypted finds TLS settings that Consul's client would silently ignore,

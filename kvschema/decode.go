@@ -1,6 +1,7 @@
 package kvschema
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -21,19 +22,27 @@ func decode(rules Rules, ref Ref, value []byte) (*Service, []Claim, error) {
 	return &d.service, nil, nil
 }
 
-// draft is a Service while it is being read.
+// draft is a Service while it is being read: what it will be, and what annotations ask
+// for until it is known what that means.
 type draft struct {
 	rules   Rules
 	service Service
+
+	announce, ignore *bool
+	port, ports      string
+	traefikPort      string
+	checkPort        string
+	warning          *int
+	lines            []string
 }
 
 // read tells whether the value asks for anything.
 func (d *draft) read(value []byte) (bool, error) {
 	ref := d.service.Ref
-	if err := checkLabel("namespace", ref.Namespace); err != nil {
-		return false, err
+	if !d.rules.covers(ref.Namespace) {
+		return false, nil
 	}
-	if err := checkLabel("name", ref.Name); err != nil {
+	if err := cmp.Or(checkLabel("namespace", ref.Namespace), checkLabel("name", ref.Name)); err != nil {
 		return false, err
 	}
 	root, err := parse(value)
@@ -47,17 +56,71 @@ func (d *draft) read(value []byte) (bool, error) {
 	if err := checkIdentity(root, metadata, ref); err != nil {
 		return false, err
 	}
+	annotations, broken := metadata.optionalObject("annotations")
+	d.peekName(annotations)
 	spec, err := root.object("spec")
 	if err != nil {
 		return false, err
 	}
-	if kind, err := spec.text("type"); err != nil || !d.rules.announces(kind) {
+	kind, err := spec.text("type")
+	if err != nil || !d.rules.announces(kind) || spec.is("clusterIP", "None") {
 		return false, err
 	}
-	if err := d.readPorts(spec); err != nil {
+	if broken != nil {
+		return false, broken
+	}
+	return d.readWanted(kind, spec, annotations)
+}
+
+// readWanted reads what only the Services that are announced have to have.
+func (d *draft) readWanted(kind string, spec, annotations object) (bool, error) {
+	d.service.Address, d.service.DualStack, d.service.Weights.Passing = d.rules.Address, d.rules.DualStack, d.rules.Weight
+	d.service.Families = spec.texts("ipFamilies")
+	problem := d.readAnnotations(annotations)
+	if wanted, err := d.optedIn(problem != nil); !wanted || err != nil {
 		return false, err
 	}
-	return true, d.readTags(metadata)
+	wanted, err := d.readPorts(kind, spec) // whatever is wrong, they are claimed
+	if err := cmp.Or(problem, err); !wanted || err != nil {
+		return false, err
+	}
+	for _, step := range []func() error{
+		func() error { return d.readTags(annotations) },
+		d.addMeta,
+		d.weigh,
+		d.service.Check.check,
+	} {
+		if err := step(); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// optedIn tells whether the Service wants to be announced. In doubt, since not every
+// annotation could be read, only a clear no is one.
+func (d *draft) optedIn(doubt bool) (bool, error) {
+	announce := !d.rules.OptIn || doubt
+	if d.announce != nil {
+		announce = *d.announce
+		if d.ignore != nil && *d.ignore == announce {
+			return false, errors.New(annotationPrefix + "announce and " + annotationPrefix + "ignore say the opposite: remove one of them")
+		}
+	}
+	return announce && (d.ignore == nil || !*d.ignore), nil
+}
+
+// weigh leaves the weights at 0 where they are what Consul takes without any.
+func (d *draft) weigh() error {
+	w := &d.service.Weights
+	w.Passing, w.Warning = max(1, w.Passing), 1
+	if d.warning != nil {
+		w.Warning = *d.warning
+	}
+	if *w == (Weights{Passing: 1, Warning: 1}) {
+		*w = Weights{}
+	}
+	return nil
 }
 
 // parse reads the outermost object of a value.

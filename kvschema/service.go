@@ -63,7 +63,29 @@ type Service struct {
 	Traefik []string
 	// TraefikPort is the place of that port among Ports.
 	TraefikPort int
+	// Meta is what the Service adds to the meta of what is registered.
+	Meta map[string]string
+	// Weights are 0 for Consul's own.
+	Weights Weights
+	// Address is an IP address, "node" for that of the node, or empty for none: readers
+	// then take the one that Consul has for the node.
+	Address string
+	// DualStack adds the node's addresses of all Families.
+	DualStack bool
+	// Families are "IPv4", "IPv6" or both, as the Service says; none if it does not.
+	Families []string
+	// Nodes are where it is announced.
+	Nodes Selector
+	// Check is how it wants to be checked.
+	Check Check
+	// Warnings say what about it is not as somebody may have meant it. It is announced
+	// all the same.
+	Warnings []string
 }
+
+// Weights are a Service's share of the answers of Consul's DNS, while it is passing and
+// while it is warning.
+type Weights struct{ Passing, Warning int }
 
 // NameOf returns what one of the ports is called in Consul, by its place among Ports:
 // the first has the plain name, any other the port's name behind it.
@@ -96,16 +118,23 @@ type Port struct {
 	NodePort uint16
 }
 
+// is tells whether the port has this name or number.
+func (p Port) is(label string) bool {
+	return p.Name != "" && p.Name == label || p.Port != 0 && strconv.Itoa(int(p.Port)) == label
+}
+
 // Label tells a port from the others of its Service: its name, or else its number
 // inside the cluster.
 func (p Port) Label() string { return cmp.Or(p.Name, strconv.Itoa(int(p.Port))) }
 
-// Problem is a key whose value cannot be read as a Service.
+// Problem is a key whose value cannot be read as a Service, or not announced as it is.
 type Problem struct {
 	Ref
 	Err error
 	// Claims are what the value claims as far as it could be read; never none.
 	Claims []Claim
+	// Warning tells that the key is announced all the same.
+	Warning bool
 }
 
 // Error says which key and what is wrong with it.

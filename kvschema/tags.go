@@ -7,14 +7,10 @@ import (
 	"unicode"
 )
 
-// readTags makes the tags out of the annotations. An annotation that makes no tag may
-// hold anything.
-func (d *draft) readTags(metadata object) error {
-	annotations, err := metadata.optionalObject("annotations")
-	if err != nil {
-		return err
-	}
-	var tags []string
+// readTags makes the tags out of the annotations and of the configuration. An annotation
+// that makes no tag may hold anything.
+func (d *draft) readTags(annotations object) error {
+	tags := slices.Concat(d.rules.Tags, d.lines)
 	for _, key := range annotations.keys() {
 		made, err := annotationTags(annotations, key)
 		if err != nil {
@@ -81,15 +77,45 @@ func checkTag(path, tag string) error {
 	return nil
 }
 
-// splitTags splits at commas, trims and drops what is empty.
+// splitTags splits at commas, trims and drops what is empty. A comma behind a backslash
+// is part of a tag, without the backslash; any other backslash is one.
 func splitTags(list string) []string {
 	var tags []string
-	for tag := range strings.SplitSeq(list, ",") {
-		if tag = strings.TrimFunc(tag, isSpace); tag != "" {
-			tags = append(tags, tag)
+	var tag strings.Builder
+	end := func() {
+		if text := strings.TrimFunc(tag.String(), isSpace); text != "" {
+			tags = append(tags, text)
+		}
+		tag.Reset()
+	}
+	for i := 0; i < len(list); i++ {
+		switch {
+		case strings.HasPrefix(list[i:], `\,`):
+			i++
+			tag.WriteByte(',')
+		case list[i] == ',':
+			end()
+		default:
+			tag.WriteByte(list[i])
 		}
 	}
+	end()
 	return tags
+}
+
+// readLines takes tags that are written one a line, to the letter but for white space
+// around them.
+func (d *draft) readLines(value string) error {
+	for line := range strings.SplitSeq(value, "\n") {
+		line = strings.TrimFunc(line, isSpace)
+		if i := strings.IndexFunc(line, isControl); i >= 0 {
+			return fmt.Errorf("a line holds the control character %U: write one tag a line", []rune(line[i:])[0])
+		}
+		if line != "" {
+			d.lines = append(d.lines, line)
+		}
+	}
+	return nil
 }
 
 // isSpace is what unicode.strip of Python 2 removes, since that is what the old

@@ -83,7 +83,11 @@ func TestAnnotationsBecomeTags(t *testing.T) {
 		// What a tag may hold.
 		{"equals signs", `{"tags": "a=b,=", "traefik.a=b": "c=d"}`, []string{"=", "a=b", "traefik.a=b=c=d"}},
 		{"quotes", `{"tags": "\"a\",'b'", "traefik.a": "\"c\""}`, []string{`"a"`, `'b'`, `traefik.a="c"`}},
-		{"backslashes", `{"tags": "a\\,b", "traefik.a": "PathPrefix:/{n:\\d+}"}`, []string{`a\`, "b", `traefik.a=PathPrefix:/{n:\d+}`}},
+		{"backslashes", `{"tags": "a\\b", "traefik.a": "PathPrefix:/{n:\\d+}"}`, []string{`a\b`, `traefik.a=PathPrefix:/{n:\d+}`}},
+		{"backslash before a comma", `{"tags": "a\\,b,c", "traefik.a": "a\\,b"}`, []string{"a,b", "c", `traefik.a=a\,b`}},
+		{"backslashes before a comma", `{"tags": "a\\\\,b"}`, []string{`a\,b`}},
+		{"backslash at the end", `{"tags": "a,b\\"}`, []string{"a", `b\`}},
+		{"nothing but commas in a tag", `{"tags": "\\,,\\,\\,"}`, []string{",", ",,"}},
 		{"backticks", "{\"traefik.a\": \"Host(`a.example.com`)\"}", []string{"traefik.a=Host(`a.example.com`)"}},
 		{"brackets and templates", `{"tags": "[a],{{b}},${c}"}`, []string{"${c}", "[a]", "{{b}}"}},
 		{"what HTML would escape", `{"tags": "<a>,b&c"}`, []string{"<a>", "b&c"}},

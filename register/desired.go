@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
+
+	"github.com/hashicorp/consul/api"
 
 	"github.com/k8s-registrar/k8s-registrar/health"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
@@ -13,16 +14,6 @@ import (
 
 // maxMetaValue is the longest value of a meta key that Consul takes, in bytes.
 const maxMetaValue = 512
-
-// Node is what has to be known of this node.
-type Node struct {
-	// Name is the node's name in Consul.
-	Name string
-	// UID is Consul's own ID of the node; empty if it does not tell.
-	UID string
-	// Address is where the node's NodePorts are checked.
-	Address netip.Addr
-}
 
 // Mapping turns services into registrations.
 type Mapping struct {
@@ -35,8 +26,9 @@ type Mapping struct {
 }
 
 // Desired maps a tree to what the node should announce, and names what cannot be
-// announced. The result depends on its arguments only, and what readers outside
-// see of it (name, port, tags) on the tree only: it is the same on every node.
+// announced, or not as somebody may have meant it. The result depends on its arguments
+// only, and what readers outside see of it (name, port, tags) on the tree only: it is the
+// same on every node that announces it.
 //
 // What becomes of a key depends on that key and on those that share a claim with it.
 // Whoever knows which keys are tied by claims can map them alone, and gets the part of
@@ -54,69 +46,128 @@ func (m Mapping) Desired(tree kvschema.Tree, node Node) (Desired, []kvschema.Pro
 		}
 	}
 	for _, service := range tree.Services {
-		wanted, failed, keep := m.announce(service, node, holders)
-		for _, err := range failed {
-			problems = append(problems, kvschema.Problem{Ref: service.Ref, Err: err, Claims: service.Claims()})
-		}
+		part := m.announce(service, node, holders)
+		problems = append(problems, part.problems(service)...)
 		switch {
 		case ousted[service.Key]:
 			continue
-		case keep:
+		case part.keep:
 			desired.Keep[service.Key] = struct{}{}
-		case len(failed) == 0:
+		case len(part.failed) == 0:
 			delete(desired.Keep, service.Key)
 		}
-		for _, registration := range wanted {
+		for _, registration := range part.wanted {
 			desired.Want[registration.ID] = registration
 		}
 	}
 	return desired, problems
 }
 
-// announce returns what the ports of a Service are announced as. Of those that cannot
-// be it returns why, and whether what is registered for them is to be kept.
-func (m Mapping) announce(s kvschema.Service, node Node, holders holders) (wanted []Registration, failed []error, keep bool) {
+// part is what becomes of one Service.
+type part struct {
+	wanted []Registration
+	// failed says why ports cannot be announced, and keep whether what is registered
+	// for them stays.
+	failed []error
+	keep   bool
+}
+
+func (p part) problems(s kvschema.Service) []kvschema.Problem {
+	var all []kvschema.Problem
+	for _, err := range p.failed {
+		all = append(all, kvschema.Problem{Ref: s.Ref, Err: err, Claims: s.Claims()})
+	}
+	for _, text := range s.Warnings {
+		all = append(all, kvschema.Problem{Ref: s.Ref, Err: errors.New(text), Claims: s.Claims(), Warning: true})
+	}
+	return all
+}
+
+// announce maps the ports of a Service. Which of its claims it holds is the same on every
+// node, whether the node announces it or not.
+func (m Mapping) announce(s kvschema.Service, node Node, holders holders) part {
+	var p part
+	if len(s.Nodes) > 0 && node.Meta == nil {
+		err := errors.New("the node's meta is not known, so neither is whether the Service is for it: grant agent read")
+		return part{failed: []error{err}, keep: true}
+	}
 	for port := range s.Ports {
 		if claim, holder, lost := holders.lost(s, port); lost {
-			failed = append(failed, holder.conflict(claim))
-			keep = keep || holder.unreadable
+			p.failed = append(p.failed, holder.conflict(claim))
+			p.keep = p.keep || holder.unreadable
+			continue
+		}
+		if !s.Nodes.Matches(node.Meta) {
 			continue
 		}
 		registration, err := m.registration(s, port, node)
 		if err != nil {
-			failed = append(failed, err)
-			keep = true
+			p.failed = append(p.failed, err)
+			p.keep = true
 			continue
 		}
-		wanted = append(wanted, registration)
+		p.wanted = append(p.wanted, registration)
 	}
-	return wanted, failed, keep
+	return p
 }
 
-func (m Mapping) registration(s kvschema.Service, port int, node Node) (Registration, error) {
-	announced := s.Ports[port]
-	r := Registration{
-		ID:   m.Owner.ID(s.Ref, announced),
-		Name: s.NameOf(port),
-		Port: int(announced.NodePort),
-		Tags: s.TagsOf(port),
-		Meta: m.Owner.meta(s),
+func (m Mapping) registration(s kvschema.Service, port int, node Node) (r Registration, err error) {
+	r = Registration{
+		ID:      m.Owner.ID(s.Ref, s.Ports[port]),
+		Name:    s.NameOf(port),
+		Port:    int(s.Ports[port].NodePort),
+		Tags:    s.TagsOf(port),
+		Meta:    m.Owner.meta(s),
+		Weights: weightsOf(s),
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Meta)) {
 		if size := len(r.Meta[name]); size > maxMetaValue {
-			return Registration{}, fmt.Errorf("meta %s would have %d bytes: Consul takes %d, so use a shorter key", name, size, maxMetaValue)
+			return r, fmt.Errorf("meta %s would have %d bytes: Consul takes %d, so use a shorter key", name, size, maxMetaValue)
 		}
 	}
-	if announced.Protocol == "TCP" {
-		if !node.Address.IsValid() {
-			return Registration{}, errors.New("the node's address is not known: no check can be made")
-		}
-		target := netip.AddrPortFrom(node.Address, announced.NodePort)
-		r.Check = m.Health.TCP(checkID(r.ID, "tcp"), target)
+	if r.Address, r.TaggedAddresses, err = addresses(s, port, node); err != nil {
+		return r, err
+	}
+	if r.Check, err = m.check(r.ID, s, port, node); err != nil {
+		return r, err
 	}
 	if m.Token != "" {
 		r.Meta[MetaToken] = m.Token
 		r = r.noted("token " + m.Token)
 	}
 	return r, r.stamp()
+}
+
+// weightsOf returns nil for those that Consul takes without any.
+func weightsOf(s kvschema.Service) *api.AgentWeights {
+	if s.Weights == (kvschema.Weights{}) {
+		return nil
+	}
+	return &api.AgentWeights{Passing: s.Weights.Passing, Warning: s.Weights.Warning}
+}
+
+// addresses returns where a port is announced. Readers that find no address take the
+// node's; those that ask Consul's DNS for one family take the tagged one of it.
+func addresses(s kvschema.Service, port int, node Node) (address string, tagged map[string]api.ServiceAddress, err error) {
+	other := s.DualStack && len(s.Families) > 0 && !slices.Contains(s.Families, family(node.Address))
+	switch {
+	case s.Address == "node" || s.Address == "" && other:
+		ip, err := node.address(s.Families)
+		if err != nil {
+			return "", nil, err
+		}
+		address = ip.String()
+	case s.Address != "":
+		return s.Address, nil, nil // whose it is nobody knows
+	}
+	if !s.DualStack || len(s.Families) < 2 {
+		return address, nil, nil
+	}
+	tagged = map[string]api.ServiceAddress{}
+	for family, tag := range map[string]string{"IPv4": "lan_ipv4", "IPv6": "lan_ipv6"} {
+		if ip := node.of(family); ip.IsValid() {
+			tagged[tag] = api.ServiceAddress{Address: ip.String(), Port: int(s.Ports[port].NodePort)}
+		}
+	}
+	return address, tagged, nil
 }

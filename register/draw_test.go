@@ -68,6 +68,7 @@ func drawActual(t *rapid.T) register.Actual {
 			for range rapid.IntRange(0, 2).Draw(t, "edits") {
 				drawEdit(t, &have)
 			}
+			have.TaggedAddresses = filledIn(have.Address, have.Port)
 			delete(a.Ours, have.ID)
 			delete(a.Taken, have.ID)
 			if rapid.IntRange(0, 5).Draw(t, "in whose hands") == 0 {
@@ -78,6 +79,15 @@ func drawActual(t *rapid.T) register.Actual {
 		}
 	}
 	return a
+}
+
+// filledIn are the tagged addresses that Consul makes out of an IPv4 address.
+func filledIn(address string, port int) map[string]api.ServiceAddress {
+	if address == "" {
+		return nil
+	}
+	a := api.ServiceAddress{Address: address, Port: port}
+	return map[string]api.ServiceAddress{"lan_ipv4": a, "wan_ipv4": a}
 }
 
 // nonced is a service that was sent again with a nonce.

@@ -1,6 +1,7 @@
 package register
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -65,9 +66,12 @@ func (o Owner) Owns(id string, meta map[string]string) bool {
 	return o.Claims(id) && meta[MetaManagedBy] == Program && meta[MetaInstance] == o.Instance
 }
 
-// meta returns what every service of ours carries, without the fingerprint.
+// meta returns what a service of ours carries, without the fingerprint: what the Service
+// adds, and what every one has.
 func (o Owner) meta(s kvschema.Service) map[string]string {
-	return map[string]string{
+	meta := map[string]string{}
+	maps.Copy(meta, s.Meta)
+	maps.Copy(meta, map[string]string{
 		MetaManagedBy: Program,
 		MetaInstance:  o.Instance,
 		MetaKey:       s.Key,
@@ -76,5 +80,6 @@ func (o Owner) meta(s kvschema.Service) map[string]string {
 		metaNamespace: s.Namespace,
 		metaKind:      "Service",
 		metaName:      s.Name,
-	}
+	})
+	return meta
 }
