@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/k8s-registrar/k8s-registrar/config"
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/kvschema/kvtree"
 )
 
@@ -45,7 +46,7 @@ func kvImport(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	i := newImporter(c, cfg.Guard, tree)
+	i := newImporter(c, cfg, tree)
 	if c.Bool("watch") {
 		return i.watch(c.Context, input)
 	}
@@ -79,7 +80,7 @@ func checkImport(c *cli.Context) error {
 	return nil
 }
 
-func newImporter(c *cli.Context, guard config.Guard, tree tree) *importer {
+func newImporter(c *cli.Context, cfg config.Config, tree tree) *importer {
 	prune := kvtree.PruneNothing
 	switch {
 	case c.Bool("prune") && c.Bool("watch"):
@@ -90,10 +91,11 @@ func newImporter(c *cli.Context, guard config.Guard, tree tree) *importer {
 	return &importer{
 		tree: tree,
 		options: kvtree.Options{
+			Rules:      kvschema.Rules(cfg.Services),
 			Types:      c.StringSlice("type"),
 			Namespaces: c.StringSlice("namespace"),
 			Prune:      prune,
-			Budget:     kvtree.Budget{Min: guard.Min, Percent: guard.Percent, Unlimited: guard.AllowRemovals},
+			Budget:     kvtree.Budget{Min: cfg.Guard.Min, Percent: cfg.Guard.Percent, Unlimited: cfg.Guard.AllowRemovals},
 		},
 		out: c.App.Writer, errs: c.App.ErrWriter, quiet: c.Bool("quiet"), dryRun: c.Bool("dry-run"), follows: c.Bool("watch"),
 	}

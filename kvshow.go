@@ -14,7 +14,7 @@ import (
 
 // kvList prints the tree for people.
 func kvList(c *cli.Context) error {
-	_, tree, err := openTree(c)
+	cfg, tree, err := openTree(c)
 	if err != nil {
 		return err
 	}
@@ -23,12 +23,12 @@ func kvList(c *cli.Context) error {
 		return errTree(err)
 	}
 	entries := kvtree.Entries(tree.prefix, pairs, c.StringSlice("namespace"))
-	return writeTree(c.App.Writer, entries, readAll(tree.prefix, pairs))
+	reader := kvschema.NewReader(tree.prefix, kvschema.Rules(cfg.Services))
+	return writeTree(c.App.Writer, entries, readAll(reader, pairs))
 }
 
 // readAll reads pairs as every node does.
-func readAll(prefix string, pairs []kvschema.Pair) kvschema.Tree {
-	reader := kvschema.NewReader(prefix)
+func readAll(reader kvschema.Reader, pairs []kvschema.Pair) kvschema.Tree {
 	var readings []*kvschema.Reading
 	for _, pair := range pairs {
 		if reading, ours := reader.Read(pair, nil); ours {
@@ -41,7 +41,7 @@ func readAll(prefix string, pairs []kvschema.Pair) kvschema.Tree {
 func writeTree(w io.Writer, entries []kvtree.Entry, read kvschema.Tree) error {
 	tags, problems := map[string][]string{}, map[string]error{}
 	for _, s := range read.Services {
-		tags[s.Key] = s.Tags
+		tags[s.Key] = s.TagsOf(0)
 	}
 	for _, p := range read.Problems {
 		problems[p.Key] = p.Err

@@ -31,7 +31,11 @@ func writePlan(w io.Writer, pass agent.Pass) error {
 		fmt.Fprintf(&b, "! taken   %s  by a service that is not ours\n", id)
 	}
 	for _, p := range pass.Problems {
-		fmt.Fprintf(&b, "! problem %s\n    %v\n", p.Key, p.Err)
+		what := "problem"
+		if p.Warning {
+			what = "warning"
+		}
+		fmt.Fprintf(&b, "! %s %s\n    %v\n", what, p.Key, p.Err)
 	}
 	if b.Len() > 0 {
 		b.WriteByte('\n')
@@ -50,7 +54,7 @@ func writePlan(w io.Writer, pass agent.Pass) error {
 	for _, w := range pass.Waiting {
 		fmt.Fprintf(&b, "Held: %s. If that is right: k8s-registrar approve %s\n", w.Why, w.Hash)
 	}
-	if n := len(pass.Problems); n > 0 {
+	if n := pass.Quarantined(); n > 0 {
 		fmt.Fprintf(&b, "%s cannot be announced as it is.\n", plural(n, "key"))
 	}
 	_, err := io.WriteString(w, strings.Map(harmless, b.String()))
@@ -72,6 +76,12 @@ func writeStep(b *strings.Builder, step register.Step) {
 	switch step.Action {
 	case register.Add:
 		fmt.Fprintf(b, "    name: %s\n    port: %d\n", step.Want.Name, step.Want.Port)
+		if step.Want.Address != "" {
+			fmt.Fprintf(b, "    address: %s\n", step.Want.Address)
+		}
+		if w := step.Want.Weights; w != nil {
+			fmt.Fprintf(b, "    weights: %d/%d\n", w.Passing, w.Warning)
+		}
 		for _, tag := range step.Want.Tags {
 			fmt.Fprintf(b, "    tag: %s\n", tag)
 		}
@@ -121,6 +131,8 @@ type stepJSON struct {
 type problemJSON struct {
 	Key   string `json:"key"`
 	Error string `json:"error"`
+	// Warning tells that the key is announced all the same.
+	Warning bool `json:"warning,omitempty"`
 }
 
 func planView(pass agent.Pass) planJSON {
@@ -136,7 +148,7 @@ func planView(pass agent.Pass) planJSON {
 		Problems: []problemJSON{},
 	}
 	for _, p := range pass.Problems {
-		view.Problems = append(view.Problems, problemJSON{Key: p.Key, Error: p.Err.Error()})
+		view.Problems = append(view.Problems, problemJSON{Key: p.Key, Error: p.Err.Error(), Warning: p.Warning})
 	}
 	return view
 }

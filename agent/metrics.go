@@ -131,7 +131,7 @@ func (m *metrics) passed(pass Pass, err error) {
 	m.reconcileTime.Observe(pass.Took.Seconds())
 	m.desired.Set(float64(len(pass.Desired.Want)))
 	m.countRegistered(pass.Actual.Ours)
-	m.quarantined.Set(float64(len(pass.Problems)))
+	m.quarantined.Set(float64(pass.Quarantined()))
 	m.taken.Set(float64(len(pass.Plan.Taken)))
 	m.guardBlocked.Set(float64(min(1, len(pass.Waiting))))
 	var pending int

@@ -47,6 +47,17 @@ var errDeferred = errors.New("steps wait after failing")
 // Compared tells whether the pass got as far as comparing.
 func (p Pass) Compared() bool { return p.Actual.Ours != nil }
 
+// Quarantined counts the problems of keys that are not announced as they are.
+func (p Pass) Quarantined() int {
+	var n int
+	for _, problem := range p.Problems {
+		if !problem.Warning {
+			n++
+		}
+	}
+	return n
+}
+
 // Err says why the node does not hold what it should, if trying again may help. A
 // service that Consul refuses for what it is does not count: the others are fine.
 func (p Pass) Err() error {
@@ -139,15 +150,28 @@ func (r *reconciler) learn(ctx context.Context) error {
 		r.mapping.Token = name
 	}
 	node, err := r.local.Node(ctx)
+	if err == nil || !r.node.Address.IsValid() {
+		node, err = r.at(node, err)
+	}
 	switch {
 	case err == nil:
 		r.node = node
-	case ctx.Err() != nil || r.node.Address.IsValid():
-	case !r.config.Node.Address.IsValid():
-		return fmt.Errorf("%w (grant agent read, or set node.address)", err)
-	}
-	if r.config.Node.Address.IsValid() {
-		r.node.Address = r.config.Node.Address
+	case ctx.Err() == nil && !r.node.Address.IsValid():
+		return err
 	}
 	return ctx.Err()
+}
+
+// at returns the node at the configured address, or else as the agent told, or not.
+func (r *reconciler) at(node register.Node, err error) (register.Node, error) {
+	switch {
+	case r.config.Node.Address.IsValid():
+		return node.At(r.config.Node.Address), nil
+	case r.config.Node.Interface != "":
+		return node.On(r.config.Node.Interface)
+	case err != nil:
+		return node, fmt.Errorf("%w (grant agent read, or set node.address)", err)
+	default:
+		return node, nil
+	}
 }

@@ -35,7 +35,7 @@ func TestBad(t *testing.T) {
 			if diff := cmp.Diff(want, mistakes.Error()+"\n"); diff != "" {
 				t.Errorf("messages (-want +got):\n%s", diff)
 			}
-			if config != (Config{}) {
+			if !config.Equal(Config{}) {
 				t.Errorf("Load returned a configuration beside the error: %+v", config)
 			}
 			if strings.Contains(err.Error(), "hunter2") {

@@ -3,6 +3,7 @@ package config
 import (
 	_ "embed"
 	"net/netip"
+	"reflect"
 	"time"
 )
 
@@ -13,7 +14,7 @@ import (
 var Reference string
 
 // Config is everything an operator can decide. What [Load] returns is valid:
-// no reader of it needs to check again. Two of them can be compared with ==.
+// no reader of it needs to check again.
 type Config struct {
 	// KeyPath is k8s-deployer's key_path: the tree that is watched is
 	// KeyPath + "/deployments/". It has no slash at either end.
@@ -27,6 +28,7 @@ type Config struct {
 
 	Consul    Consul
 	Node      Node
+	Services  Services
 	Check     Check
 	Watch     Watch
 	Reconcile Reconcile
@@ -52,6 +54,26 @@ type Node struct {
 	// Address is what health checks dial. The zero Addr stands for the
 	// local Consul agent's advertise address.
 	Address netip.Addr
+	// Interface is the network interface whose addresses are used instead;
+	// empty: none. Never set together with Address.
+	Interface string
+}
+
+// Services says what a Service is announced as. The fields are of plain types, so that
+// a package can take them by conversion, without importing this one; nil and empty lists
+// are the same.
+type Services struct {
+	Types            []string          // of "NodePort" and "LoadBalancer", at least one
+	Ports            string            // "first" or "all"
+	Name             string            // with {name} and perhaps {namespace}
+	Namespaces       []string          // patterns; empty: all
+	ExceptNamespaces []string          // patterns of those that are not announced
+	OptIn            bool              // only those that ask for it
+	Tags             []string          // added to every service
+	Meta             map[string]string // added to every service
+	Weight           int               // in answers of Consul's DNS, 1 to 65535
+	Address          string            // an IP address or "node"; empty: left to Consul
+	DualStack        bool              // announce the node's IPv4 and IPv6 addresses
 }
 
 // Check says how Consul checks a service. The fields are of plain types, so
@@ -115,6 +137,9 @@ const (
 	Deregister  = "deregister"  // they are removed
 )
 
+// Equal tells whether two configurations say the same.
+func (c Config) Equal(other Config) bool { return reflect.DeepEqual(c, other) }
+
 // Default returns the configuration of an operator who decided nothing.
 // reference.hcl gives the reasons.
 func Default() Config {
@@ -122,6 +147,12 @@ func Default() Config {
 		KeyPath:  "kubernetes",
 		Instance: "default",
 		OnStop:   Keep,
+		Services: Services{
+			Types:  []string{"NodePort"},
+			Ports:  "first",
+			Name:   "{name}",
+			Weight: 1,
+		},
 		Check: Check{
 			Interval:               10 * time.Second,
 			Timeout:                2 * time.Second,

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -58,8 +59,9 @@ func TestSettingNames(t *testing.T) {
 }
 
 func TestIsBool(t *testing.T) {
+	bools := []string{"guard.allow_removals", "services.opt_in", "services.dual_stack", "telemetry.reload"}
 	for _, s := range new(Config).Settings() {
-		if got, want := s.IsBool(), s.Name == "guard.allow_removals" || s.Name == "telemetry.reload"; got != want {
+		if got, want := s.IsBool(), slices.Contains(bools, s.Name); got != want {
 			t.Errorf("%s: IsBool is %v, want %v", s.Name, got, want)
 		}
 	}
@@ -78,7 +80,7 @@ func TestDefaultsAreTexts(t *testing.T) {
 			t.Errorf("%s: %q became %q", s.Name, text, got)
 		}
 	}
-	if config != Default() {
+	if !config.Equal(Default()) {
 		t.Errorf("got %+v\nwant %+v", config, Default())
 	}
 }

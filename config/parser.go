@@ -59,6 +59,11 @@ func (p *parser) syntax(diagnostics hcl.Diagnostics) {
 
 const writeValue = "write a text in quotes, a number of 0 or more, true or false; nothing is evaluated here"
 
+const (
+	writeList  = `write texts in quotes, between brackets, such as ["a", "b"]; nothing is evaluated here`
+	writeTable = `write names and texts between braces, such as { team = "shop" }; nothing is evaluated here`
+)
+
 // remedy replaces HCL's explanation where its words are those of a larger
 // language, or where the usual cause is known.
 func remedy(d *hcl.Diagnostic) string {
@@ -136,13 +141,21 @@ func (p *parser) attribute(number int, name string, value hclsyntax.Expression) 
 		p.mistake(number, "%s: it is a block: write %s { ... } without \"=\"", name, name)
 		return
 	}
-	if _, ok := find(p.settings, name); !ok {
+	setting, ok := find(p.settings, name)
+	if !ok {
 		p.mistake(number, "%s: unknown setting%s", name, didYouMean(name, names(p.settings)))
 		return
 	}
-	text, ok := literal(value, p.source)
+	read, wrong := literal, "not a value: "+writeValue
+	switch {
+	case setting.isList():
+		read, wrong = list, "not a list: "+writeList
+	case setting.isTable():
+		read, wrong = table, "not a table: "+writeTable
+	}
+	text, ok := read(value, p.source)
 	if !ok {
-		p.mistake(number, "%s: not a value: %s", name, writeValue)
+		p.mistake(number, "%s: %s", name, wrong)
 		return
 	}
 	p.lines = append(p.lines, line{number: number, name: name, text: text})
@@ -175,4 +188,41 @@ func literal(value hclsyntax.Expression, source []byte) (string, bool) {
 		return text.AsString(), !diagnostics.HasErrors()
 	}
 	return "", false
+}
+
+// list returns the text of a list of literals, as a variable or flag would have it.
+func list(value hclsyntax.Expression, source []byte) (string, bool) {
+	tuple, ok := value.(*hclsyntax.TupleConsExpr)
+	if !ok {
+		return "", false
+	}
+	elements := make([]string, len(tuple.Exprs))
+	for i, element := range tuple.Exprs {
+		if elements[i], ok = literal(element, source); !ok || elements[i] == "" {
+			return "", false // an empty one is the same as no list in a variable
+		}
+	}
+	return joinList(elements), true
+}
+
+// table returns the text of names and literals, as a variable or flag would have it.
+func table(value hclsyntax.Expression, source []byte) (string, bool) {
+	object, ok := value.(*hclsyntax.ObjectConsExpr)
+	if !ok {
+		return "", false
+	}
+	entries := make([]string, len(object.Items))
+	for i, item := range object.Items {
+		name := hcl.ExprAsKeyword(item.KeyExpr)
+		if key, wrapped := item.KeyExpr.(*hclsyntax.ObjectConsKeyExpr); name == "" && wrapped {
+			name, _ = literal(key.Wrapped, source)
+		}
+		text, ok := literal(item.ValueExpr, source)
+		if !ok || name == "" {
+			return "", false
+		}
+		entries[i] = name + "=" + text
+	}
+	slices.Sort(entries)
+	return joinList(entries), true
 }

@@ -63,6 +63,65 @@ node {
   # the local Consul agent, which is where others find the services too. Not
   # 127.0.0.1: a NodePort answers there only in some modes of kube-proxy.
   address = ""
+
+  # The network interface whose addresses are used instead, such as "eth1". For
+  # a fleet whose nodes have their services on another network than Consul: one
+  # file does for all of them, as one with an address does not.
+  interface = ""
+}
+
+# What a Service is announced as. Its annotations may say more, which is in
+# docs/annotations.md. A list is written ["a", "b"] here, and a,b in a variable
+# or flag, where a comma within an element has a backslash before it.
+services {
+  # The types that are announced: "NodePort", and perhaps "LoadBalancer", whose
+  # ports are on every node too. Only NodePort, as consul-template's plugin did.
+  # Needs a restart.
+  types = ["NodePort"]
+
+  # "first" announces the first port of a Service, as the plugin did. "all" has
+  # the others announced as <name>-<port name> besides. Needs a restart.
+  ports = "first"
+
+  # What a Service is called in Consul: a DNS label with {name} and perhaps
+  # {namespace}. With "{name}", as the plugin had it, only the oldest of several
+  # Services of one name is announced; "{namespace}-{name}" gives each its own.
+  # Needs a restart.
+  name = "{name}"
+
+  # The namespaces that are announced, with * and ? as in "team-*"; empty is
+  # all. Needs a restart.
+  namespaces = []
+
+  # Those that are not, whatever namespaces says. Needs a restart.
+  except_namespaces = []
+
+  # true announces only the Services with the annotation
+  # k8s-registrar/announce: "true". With false those with
+  # k8s-registrar/ignore: "true" are left out. Needs a restart.
+  opt_in = false
+
+  # Tags that every service gets. They must be the same on every node: Traefik 2
+  # and 3 delete what two nodes define differently. Needs a restart.
+  tags = []
+
+  # Meta that every service gets, such as { team = "shop" }. It may differ from
+  # node to node. Needs a restart.
+  meta = {}
+
+  # The weight of this node's services in answers of Consul's DNS, 1 to 65535: a
+  # larger node may take more. Traefik does not look at it. Needs a restart.
+  weight = 1
+
+  # The address that services are announced at. Empty leaves it to Consul, which
+  # has one for the node; "node" is the address that health checks dial; an IP
+  # address is that one. Needs a restart.
+  address = ""
+
+  # true announces the node's IPv4 and IPv6 addresses for a Service that has
+  # both, for those who ask Consul's DNS for AAAA. They are those of the
+  # interface above, or else what the Consul agent advertises. Needs a restart.
+  dual_stack = false
 }
 
 check {

@@ -5,18 +5,30 @@ import "fmt"
 // needRestart lists the settings that cannot change while the daemon runs, each with
 // why. All others can.
 func needRestart() map[string]string {
+	how := "the tree has been read by it"
 	return map[string]string{
-		"key_path":                  "another tree is another set of services",
-		"instance":                  "the services under the old name would be nobody's",
-		"consul.address":            "another agent is another node",
-		"watch.wait":                "queries under way cannot be asked anew",
-		"watch.min_interval":        "it paces a watch that is under way",
-		"watch.full_read":           "it paces a watch that is under way",
-		"watch.queries":             "queries under way cannot be asked anew",
-		"telemetry.listen":          "the port is bound at the start",
-		"telemetry.web_config_file": "the listener keeps the path; what is in the file may change at any time",
-		"telemetry.reload":          "whoever reaches the port could otherwise not be kept out",
-		"log.format":                "whatever reads the log expects one format",
+		"key_path":                   "another tree is another set of services",
+		"instance":                   "the services under the old name would be nobody's",
+		"consul.address":             "another agent is another node",
+		"watch.wait":                 "queries under way cannot be asked anew",
+		"watch.min_interval":         "it paces a watch that is under way",
+		"watch.full_read":            "it paces a watch that is under way",
+		"watch.queries":              "queries under way cannot be asked anew",
+		"services.types":             how,
+		"services.ports":             how,
+		"services.name":              how,
+		"services.namespaces":        how,
+		"services.except_namespaces": how,
+		"services.opt_in":            how,
+		"services.tags":              how,
+		"services.meta":              how,
+		"services.weight":            how,
+		"services.address":           how,
+		"services.dual_stack":        how,
+		"telemetry.listen":           "the port is bound at the start",
+		"telemetry.web_config_file":  "the listener keeps the path; what is in the file may change at any time",
+		"telemetry.reload":           "whoever reaches the port could otherwise not be kept out",
+		"log.format":                 "whatever reads the log expects one format",
 	}
 }
 

@@ -33,6 +33,17 @@ func (s Setting) IsBool() bool {
 	return ok
 }
 
+// isList and isTable say how the setting is written in a file.
+func (s Setting) isList() bool {
+	_, ok := s.Value.(variable[[]string])
+	return ok
+}
+
+func (s Setting) isTable() bool {
+	_, ok := s.Value.(variable[map[string]string])
+	return ok
+}
+
 // Settings returns every setting of c, in the order of reference.hcl. Setting
 // one changes c.
 func (c *Config) Settings() []Setting {
@@ -41,7 +52,7 @@ func (c *Config) Settings() []Setting {
 		{"instance", "mark the services as those of `NAME`", of(&c.Instance, instance)},
 		{"on_stop", "when told to stop `DO` this with the services: keep, maintenance or deregister", of(&c.OnStop, oneOf(Keep, Maintenance, Deregister))},
 	},
-		c.Consul.settings(), c.Node.settings(), c.Check.settings(), c.Watch.settings(),
+		c.Consul.settings(), c.Node.settings(), c.Services.settings(), c.Check.settings(), c.Watch.settings(),
 		c.Reconcile.settings(), c.Guard.settings(), c.Telemetry.settings(), c.Log.settings())
 }
 
@@ -60,6 +71,23 @@ func (c *Consul) settings() []Setting {
 func (n *Node) settings() []Setting {
 	return []Setting{
 		{"node.address", "let health checks dial `IP`", of(&n.Address, ip)},
+		{"node.interface", "let them dial the addresses of the network interface `NAME`", of(&n.Interface, device)},
+	}
+}
+
+func (s *Services) settings() []Setting {
+	return []Setting{
+		{"services.types", "announce Services of `TYPES` NodePort, LoadBalancer", of(&s.Types, someOf(oneOf("NodePort", "LoadBalancer")))},
+		{"services.ports", "announce the `WHICH` first port of a Service, or all", of(&s.Ports, oneOf("first", "all"))},
+		{"services.name", "call it `TEMPLATE` with {namespace} and {name}", of(&s.Name, nameTemplate)},
+		{"services.namespaces", "announce only `PATTERNS` of namespaces; empty: all", of(&s.Namespaces, listOf(namespacePattern))},
+		{"services.except_namespaces", "do not announce `PATTERNS` of namespaces", of(&s.ExceptNamespaces, listOf(namespacePattern))},
+		{"services.opt_in", "announce only Services that ask for it", of(&s.OptIn, boolean)},
+		{"services.tags", "add `TAGS` to every service", of(&s.Tags, listOf(tag))},
+		{"services.meta", "add `NAME=VALUE,...` to the meta of every service", of(&s.Meta, tableOf(metaPair))},
+		{"services.weight", "give every service the weight `N`", of(&s.Weight, wholeIn(1, 65535))},
+		{"services.address", "announce every service at `ADDRESS`, an IP address or node; empty: leave it to Consul", of(&s.Address, serviceAddress)},
+		{"services.dual_stack", "announce the node's IPv4 and IPv6 addresses", of(&s.DualStack, boolean)},
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -35,8 +36,22 @@ func conflicts(c Config) []conflict {
 			"consul.cert_file and consul.key_file need each other: set both, or neither",
 		},
 	}
-	list = append(list, unserved(c.Telemetry)...)
-	return append(list, unencrypted(c.Consul)...)
+	return slices.Concat(list, addressed(c), unserved(c.Telemetry), unencrypted(c.Consul))
+}
+
+// addressed finds addresses that would not be used.
+func addressed(c Config) []conflict {
+	given := c.Services.Address != "" && c.Services.Address != "node"
+	return []conflict{
+		{
+			"node.address", "node.interface", c.Node.Address.IsValid() && c.Node.Interface != "",
+			"node.address and node.interface are both set: leave one of them empty",
+		},
+		{
+			"services.address", "services.dual_stack", given && c.Services.DualStack,
+			"services.dual_stack announces the addresses of the node, and services.address another one: leave one of them out",
+		},
+	}
 }
 
 // unserved finds what would have no effect without a listener.

@@ -42,6 +42,10 @@ func (v variable[T]) String() string {
 		}
 	case time.Duration:
 		return short(value)
+	case []string:
+		return joinList(value)
+	case map[string]string:
+		return joinTable(value)
 	}
 	return fmt.Sprint(*v.field)
 }

@@ -35,17 +35,82 @@ type Settings struct {
 	InitialStatus string
 }
 
+// Check says why these settings cannot be, in words that name them; Consul would refuse
+// such a check, or never finish one probe before the next.
+func (s Settings) Check() error {
+	switch {
+	case s.Timeout > s.Interval:
+		return fmt.Errorf("check.timeout %s is longer than check.interval %s", s.Timeout, s.Interval)
+	case s.FailuresBeforeWarning > s.FailuresBeforeCritical:
+		return fmt.Errorf("check.failures_before_warning %d is above check.failures_before_critical %d", s.FailuresBeforeWarning, s.FailuresBeforeCritical)
+	}
+	return nil
+}
+
 // TCP returns the check that connects to the target. The ID is the check's own:
 // check IDs are global on a Consul agent, and registering a taken one steals it.
 //
 // There is never a DeregisterCriticalServiceAfter: it would delete what the tree
 // says must exist.
 func (s Settings) TCP(id string, target netip.AddrPort) *api.AgentServiceCheck {
+	check := s.check(id, "TCP connect to "+target.String())
+	check.TCP = target.String()
+	return check
+}
+
+// HTTP describes a request that a service answers when it is well.
+type HTTP struct {
+	// TLS is for https. The certificate is verified against Host, and not at all
+	// without one: no certificate names the address of a node.
+	TLS bool
+	// Path is what is asked for, such as "/healthz".
+	Path string
+	// Host is the host that is asked for; empty for the target.
+	Host string
+}
+
+// HTTP returns the check that sends a GET. A status of 2xx is passing, 429 is warning,
+// anything else is critical.
+func (s Settings) HTTP(id string, target netip.AddrPort, request HTTP) *api.AgentServiceCheck {
+	scheme := "http"
+	if request.TLS {
+		scheme = "https"
+	}
+	address := scheme + "://" + target.String() + request.Path
+	what := "GET " + address
+	if request.Host != "" {
+		what += " for " + request.Host
+	}
+	check := s.check(id, what)
+	check.HTTP = address
+	if request.Host != "" {
+		check.Header = map[string][]string{"Host": {request.Host}}
+	}
+	if request.TLS {
+		check.TLSServerName, check.TLSSkipVerify = request.Host, request.Host == ""
+	}
+	return check
+}
+
+// GRPC returns the check that asks for the health of a service by gRPC's own protocol
+// for it; without a name for that of the whole server.
+func (s Settings) GRPC(id string, target netip.AddrPort, service string) *api.AgentServiceCheck {
+	address := target.String()
+	if service != "" {
+		address += "/" + service
+	}
+	check := s.check(id, "gRPC health of "+address)
+	check.GRPC = address
+	return check
+}
+
+// check is what all checks have. The notes repeat what is checked and how often, since
+// the agent does not show that of a check.
+func (s Settings) check(id, what string) *api.AgentServiceCheck {
 	check := &api.AgentServiceCheck{
 		CheckID:                id,
 		Name:                   "NodePort",
-		Notes:                  fmt.Sprintf("TCP connect to %s every %s, timeout %s", target, s.Interval, s.Timeout),
-		TCP:                    target.String(),
+		Notes:                  fmt.Sprintf("%s every %s, timeout %s", what, s.Interval, s.Timeout),
 		Interval:               s.Interval.String(),
 		Timeout:                s.Timeout.String(),
 		SuccessBeforePassing:   s.SuccessBeforePassing,

@@ -1,47 +1,126 @@
 package kvschema
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"unicode/utf8"
 )
 
-// decode reads one value. It returns nil and no error for one that asks for
-// nothing: a Service of another type than NodePort.
-func decode(ref Ref, value []byte) (*Service, error) {
-	if err := checkLabel("namespace", ref.Namespace); err != nil {
-		return nil, err
+// decode reads one value. It depends on its arguments only. It returns neither a
+// service nor an error for a value that asks for nothing, such as a Service of a type
+// that is not announced, and with an error what the value claims all the same.
+func decode(rules Rules, ref Ref, value []byte) (*Service, []Claim, error) {
+	d := draft{rules: rules, service: Service{Ref: ref, As: rules.as(ref)}}
+	wanted, err := d.read(value)
+	switch {
+	case err != nil:
+		return nil, d.service.Claims(), err
+	case !wanted:
+		return nil, nil, nil
 	}
-	if err := checkLabel("name", ref.Name); err != nil {
-		return nil, err
+	return &d.service, nil, nil
+}
+
+// draft is a Service while it is being read: what it will be, and what annotations ask
+// for until it is known what that means.
+type draft struct {
+	rules   Rules
+	service Service
+
+	announce, ignore *bool
+	port, ports      string
+	traefikPort      string
+	checkPort        string
+	warning          *int
+	lines            []string
+}
+
+// read tells whether the value asks for anything.
+func (d *draft) read(value []byte) (bool, error) {
+	ref := d.service.Ref
+	if !d.rules.covers(ref.Namespace) {
+		return false, nil
+	}
+	if err := cmp.Or(checkLabel("namespace", ref.Namespace), checkLabel("name", ref.Name)); err != nil {
+		return false, err
 	}
 	root, err := parse(value)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	metadata, err := root.object("metadata")
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	if err := checkIdentity(root, metadata, ref); err != nil {
-		return nil, err
+		return false, err
 	}
+	annotations, broken := metadata.optionalObject("annotations")
+	d.peekName(annotations)
 	spec, err := root.object("spec")
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	if kind, err := spec.text("type"); err != nil || kind != "NodePort" {
-		return nil, err
+	kind, err := spec.text("type")
+	if err != nil || !d.rules.announces(kind) || spec.is("clusterIP", "None") {
+		return false, err
 	}
-	port, err := decodePort(spec)
-	if err != nil {
-		return nil, err
+	if broken != nil {
+		return false, broken
 	}
-	tags, err := decodeTags(metadata)
-	if err != nil {
-		return nil, err
+	return d.readWanted(kind, spec, annotations)
+}
+
+// readWanted reads what only the Services that are announced have to have.
+func (d *draft) readWanted(kind string, spec, annotations object) (bool, error) {
+	d.service.Address, d.service.DualStack, d.service.Weights.Passing = d.rules.Address, d.rules.DualStack, d.rules.Weight
+	d.service.Families = spec.texts("ipFamilies")
+	problem := d.readAnnotations(annotations)
+	if wanted, err := d.optedIn(problem != nil); !wanted || err != nil {
+		return false, err
 	}
-	return &Service{Ref: ref, Port: port, Tags: tags}, nil
+	wanted, err := d.readPorts(kind, spec) // whatever is wrong, they are claimed
+	if err := cmp.Or(problem, err); !wanted || err != nil {
+		return false, err
+	}
+	for _, step := range []func() error{
+		func() error { return d.readTags(annotations) },
+		d.addMeta,
+		d.weigh,
+		d.service.Check.check,
+	} {
+		if err := step(); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// optedIn tells whether the Service wants to be announced. In doubt, since not every
+// annotation could be read, only a clear no is one.
+func (d *draft) optedIn(doubt bool) (bool, error) {
+	announce := !d.rules.OptIn || doubt
+	if d.announce != nil {
+		announce = *d.announce
+		if d.ignore != nil && *d.ignore == announce {
+			return false, errors.New(annotationPrefix + "announce and " + annotationPrefix + "ignore say the opposite: remove one of them")
+		}
+	}
+	return announce && (d.ignore == nil || !*d.ignore), nil
+}
+
+// weigh leaves the weights at 0 where they are what Consul takes without any.
+func (d *draft) weigh() error {
+	w := &d.service.Weights
+	w.Passing, w.Warning = max(1, w.Passing), 1
+	if d.warning != nil {
+		w.Warning = *d.warning
+	}
+	if *w == (Weights{Passing: 1, Warning: 1}) {
+		*w = Weights{}
+	}
+	return nil
 }
 
 // parse reads the outermost object of a value.
@@ -81,50 +160,4 @@ func checkIdentity(root, metadata object, ref Ref) error {
 		return fmt.Errorf("metadata.namespace is %s but the key says %q: store it under its own key", quote(got), ref.Namespace)
 	}
 	return nil
-}
-
-// decodePort reads the first port. The others are for a later setting, and the
-// program that this one replaces does not look at them.
-func decodePort(spec object) (Port, error) {
-	ports, err := spec.list("ports")
-	if err != nil {
-		return Port{}, err
-	}
-	if len(ports) == 0 {
-		return Port{}, errors.New("spec.ports is empty: a NodePort Service has at least one port")
-	}
-	first, err := newObject("spec.ports[0].", ports[0])
-	if err != nil {
-		return Port{}, err
-	}
-	var port Port
-	if port.Name, _, err = first.optionalText("name"); err != nil {
-		return Port{}, err
-	}
-	if err = checkLabel("port name", port.Name); err != nil {
-		return Port{}, err
-	}
-	if port.Protocol, err = decodeProtocol(first); err != nil {
-		return Port{}, err
-	}
-	if port.Port, _, err = first.optionalPort("port"); err != nil {
-		return Port{}, err
-	}
-	port.NodePort, err = first.port("nodePort")
-	return port, err
-}
-
-func decodeProtocol(port object) (string, error) {
-	protocol, ok, err := port.optionalText("protocol")
-	if err != nil {
-		return "", err
-	}
-	switch {
-	case !ok: // Kubernetes' own default
-		return "TCP", nil
-	case protocol == "TCP" || protocol == "UDP" || protocol == "SCTP":
-		return protocol, nil
-	default:
-		return "", fmt.Errorf("spec.ports[0].protocol is %s: want TCP, UDP or SCTP", quote(protocol))
-	}
 }

@@ -24,7 +24,7 @@ func ExampleReader() {
     }},
     "spec": {"type": "NodePort", "ports": [{"name": "http", "port": 80, "nodePort": 30080}]}
 }`)
-	reader := kvschema.NewReader(kvschema.Prefix("kubernetes"))
+	reader := kvschema.NewReader(kvschema.Prefix("kubernetes"), kvschema.Rules{})
 	for _, pair := range []kvschema.Pair{
 		{Key: "kubernetes/deployments/"},
 		{Key: "kubernetes/deployments/shop/cart", Value: value},
@@ -36,8 +36,8 @@ func ExampleReader() {
 			continue
 		}
 		service, _ := reading.Service()
-		fmt.Println(service.Namespace, service.Name, service.Port.NodePort)
-		for _, tag := range service.Tags {
+		fmt.Println(service.Namespace, service.Name, service.Ports[0].NodePort)
+		for _, tag := range service.TagsOf(0) {
 			fmt.Println("   ", tag)
 		}
 	}
@@ -51,14 +51,14 @@ func ExampleReader() {
 
 // A value that turns bad is a problem, and no deletion.
 func ExampleReader_Read() {
-	reader := kvschema.NewReader(kvschema.Prefix("kubernetes"))
+	reader := kvschema.NewReader(kvschema.Prefix("kubernetes"), kvschema.Rules{})
 	var reading *kvschema.Reading
 	for _, nodePort := range []string{"30080", "70000", "30081"} {
 		value := `{"metadata": {"name": "cart"}, "spec": {"type": "NodePort", "ports": [{"nodePort": ` + nodePort + `}]}}`
 		reading, _ = reader.Read(kvschema.Pair{Key: "kubernetes/deployments/shop/cart", Value: []byte(value)}, reading)
 		tree := kvschema.Compose([]*kvschema.Reading{reading})
 		for _, service := range tree.Services {
-			fmt.Println(service.Name, service.Port.NodePort)
+			fmt.Println(service.Name, service.Ports[0].NodePort)
 		}
 		for _, problem := range tree.Problems {
 			fmt.Println(problem)

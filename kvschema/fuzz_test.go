@@ -70,21 +70,30 @@ func checkService(t *testing.T, s kvschema.Service) {
 	if s.Key != "kubernetes/deployments/"+s.Namespace+"/"+s.Name {
 		t.Errorf("the key %q is not that of %s/%s", s.Key, s.Namespace, s.Name)
 	}
-	if !isLabel(s.Namespace) || !isLabel(s.Name) || s.Port.Name != "" && !isLabel(s.Port.Name) {
-		t.Errorf("not DNS labels: %q, %q, %q", s.Namespace, s.Name, s.Port.Name)
+	if !isLabel(s.Namespace) || !isLabel(s.Name) || len(s.Ports) == 0 {
+		t.Errorf("not DNS labels, or no ports: %q, %q, %v", s.Namespace, s.Name, s.Ports)
 	}
-	if s.Port.NodePort == 0 || !slices.Contains([]string{"TCP", "UDP", "SCTP"}, s.Port.Protocol) {
-		t.Errorf("not a port: %+v", s.Port)
+	for _, port := range s.Ports {
+		if port.Name != "" && !isLabel(port.Name) || port.NodePort == 0 || !slices.Contains([]string{"TCP", "UDP", "SCTP"}, port.Protocol) {
+			t.Errorf("not a port: %+v", port)
+		}
 	}
-	if !slices.IsSorted(s.Tags) || len(slices.Compact(slices.Clone(s.Tags))) != len(s.Tags) {
-		t.Errorf("tags are not sorted and unique: %q", s.Tags)
+	for port := range s.Ports {
+		checkTags(t, s.TagsOf(port))
 	}
-	for _, tag := range s.Tags {
+}
+
+func checkTags(t *testing.T, tags []string) {
+	t.Helper()
+	if !slices.IsSorted(tags) || len(slices.Compact(slices.Clone(tags))) != len(tags) {
+		t.Errorf("tags are not sorted and unique: %q", tags)
+	}
+	for _, tag := range tags {
 		if tag == "" || !utf8.ValidString(tag) || strings.ContainsFunc(tag, unicode.IsControl) {
 			t.Errorf("not a tag: %q", tag)
 		}
 	}
-	if len(strings.Join(s.Tags, "")) > kvschema.MaxTagBytes {
+	if len(strings.Join(tags, "")) > kvschema.MaxTagBytes {
 		t.Errorf("more than %d bytes of tags", kvschema.MaxTagBytes)
 	}
 }

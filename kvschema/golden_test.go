@@ -87,8 +87,8 @@ func services(tree kvschema.Tree) string {
 	var text strings.Builder
 	for _, s := range tree.Services {
 		fmt.Fprintf(&text, "%s/%s, key %d: %s %d, port %d %q\n", s.Namespace, s.Name, s.CreateIndex,
-			s.Port.Protocol, s.Port.NodePort, s.Port.Port, s.Port.Name)
-		for _, tag := range s.Tags {
+			s.Ports[0].Protocol, s.Ports[0].NodePort, s.Ports[0].Port, s.Ports[0].Name)
+		for _, tag := range s.TagsOf(0) {
 			fmt.Fprintf(&text, "    %s\n", tag)
 		}
 	}

@@ -22,8 +22,8 @@ func TestPrefixEndsTheNameOfTheTree(t *testing.T) {
 func TestKeyNamesTheService(t *testing.T) {
 	got := read(kvschema.Pair{Key: cartKey, Value: []byte(good), CreateIndex: 7, ModifyIndex: 9})
 	want := kvschema.Tree{Services: []kvschema.Service{{
-		Ref:  kvschema.Ref{Key: cartKey, Namespace: "shop", Name: "cart", CreateIndex: 7},
-		Port: kvschema.Port{Protocol: "TCP", NodePort: 30080},
+		Ref:   kvschema.Ref{Key: cartKey, Namespace: "shop", Name: "cart", CreateIndex: 7},
+		Ports: []kvschema.Port{{Protocol: "TCP", NodePort: 30080}},
 	}}}
 	diff(t, want, got)
 }

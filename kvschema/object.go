@@ -105,6 +105,21 @@ func (o object) optionalPort(name string) (port uint16, ok bool, err error) {
 	return uint16(number), true, nil
 }
 
+// is tells whether a field is this text; a field of another shape is not.
+func (o object) is(name, text string) bool {
+	got, there, err := o.optionalText(name)
+	return err == nil && there && got == text
+}
+
+// texts returns a list of texts; nothing if the field is of another shape.
+func (o object) texts(name string) []string {
+	if !o.has(name) {
+		return nil
+	}
+	texts, _ := field[[]string](o, name, "a list of strings")
+	return texts
+}
+
 func field[T any](o object, name, want string) (value T, err error) {
 	raw := o.fields[name]
 	if err := json.Unmarshal(raw, &value); err != nil {

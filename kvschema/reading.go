@@ -15,6 +15,7 @@ type Reading struct {
 
 	sum     uint64   // of the value
 	service *Service // nil for one that asks for nothing, or could never be read
+	claims  []Claim  // of a value that cannot be read
 	err     error
 }
 
@@ -33,16 +34,17 @@ func (r *Reading) Err() error { return r.err }
 // ByKey orders readings.
 func ByKey(a, b *Reading) int { return cmp.Compare(a.Key, b.Key) }
 
-// Reader reads the pairs of one tree. It remembers nothing: what it needs to know of the
+// Reader reads the pairs of one tree by one set of rules. It remembers nothing: what it needs to know of the
 // past is in the reading before.
 type Reader struct {
 	prefix string
+	rules  Rules
 	seed   maphash.Seed
 }
 
 // NewReader returns a Reader of the tree below the prefix, see [Prefix].
-func NewReader(prefix string) Reader {
-	return Reader{prefix: prefix, seed: maphash.MakeSeed()}
+func NewReader(prefix string, rules Rules) Reader {
+	return Reader{prefix: prefix, rules: rules, seed: maphash.MakeSeed()}
 }
 
 // Stands tells whether a key stands for a Service.
@@ -68,7 +70,7 @@ func (r Reader) Read(pair Pair, before *Reading) (*Reading, bool) {
 	if before != nil && before.Ref == now.Ref && before.ModifyIndex == now.ModifyIndex && before.sum == now.sum {
 		return before, true
 	}
-	now.service, now.err = decode(ref, pair.Value)
+	now.service, now.claims, now.err = decode(r.rules, ref, pair.Value)
 	if now.err != nil && before != nil && before.service != nil {
 		lastGood := *before.service
 		lastGood.Ref = ref
@@ -88,7 +90,7 @@ func Compose(readings []*Reading) Tree {
 			tree.Services = append(tree.Services, *r.service)
 		}
 		if r.err != nil {
-			tree.Problems = append(tree.Problems, Problem{Ref: r.Ref, Err: r.err})
+			tree.Problems = append(tree.Problems, Problem{Ref: r.Ref, Err: r.err, Claims: r.claims})
 		}
 	}
 	return tree

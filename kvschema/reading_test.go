@@ -134,9 +134,9 @@ func TestTreeIsNotTouchedLater(t *testing.T) {
 	copy(value, bad)
 	store.read([]kvschema.Pair{{Key: cartKey, Value: value, CreateIndex: 8, ModifyIndex: 8}})
 	diff(t, []kvschema.Service{{
-		Ref:  kvschema.Ref{Key: cartKey, Namespace: "shop", Name: "cart", CreateIndex: 1},
-		Port: kvschema.Port{Protocol: "TCP", NodePort: 30080},
-		Tags: []string{"red"},
+		Ref:   kvschema.Ref{Key: cartKey, Namespace: "shop", Name: "cart", CreateIndex: 1},
+		Ports: []kvschema.Port{{Protocol: "TCP", NodePort: 30080}},
+		Tags:  []string{"red"},
 	}}, tree.Services)
 }
 

@@ -3,6 +3,8 @@ package kvschema
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
 )
 
 // MaxValueBytes is the largest value that is read, in bytes. Consul itself
@@ -45,13 +47,63 @@ func Older(a, b Ref) int {
 	return cmp.Or(cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(a.Key, b.Key))
 }
 
-// Service is one Kubernetes Service of type NodePort.
+// Service is one Kubernetes Service that has ports on the nodes.
 type Service struct {
 	Ref
-	// Port is the first of the Service's ports.
-	Port Port
-	// Tags are sorted, unique and not empty.
+	// As is what it is called in Consul; empty for Name.
+	As string
+	// Ports are those that are announced, at least one. The first carries the plain
+	// name.
+	Ports []Port
+	// Tags are those of every port: sorted, unique and not empty.
 	Tags []string
+	// Traefik are the tags that Traefik makes routers and services of, sorted and
+	// unique. Two services of Consul with the same ones would make Traefik delete the
+	// router, so they go to one port only.
+	Traefik []string
+	// TraefikPort is the place of that port among Ports.
+	TraefikPort int
+	// Meta is what the Service adds to the meta of what is registered.
+	Meta map[string]string
+	// Weights are 0 for Consul's own.
+	Weights Weights
+	// Address is an IP address, "node" for that of the node, or empty for none: readers
+	// then take the one that Consul has for the node.
+	Address string
+	// DualStack adds the node's addresses of all Families.
+	DualStack bool
+	// Families are "IPv4", "IPv6" or both, as the Service says; none if it does not.
+	Families []string
+	// Nodes are where it is announced.
+	Nodes Selector
+	// Check is how it wants to be checked.
+	Check Check
+	// Warnings say what about it is not as somebody may have meant it. It is announced
+	// all the same.
+	Warnings []string
+}
+
+// Weights are a Service's share of the answers of Consul's DNS, while it is passing and
+// while it is warning.
+type Weights struct{ Passing, Warning int }
+
+// NameOf returns what one of the ports is called in Consul, by its place among Ports:
+// the first has the plain name, any other the port's name behind it.
+func (s Service) NameOf(port int) string {
+	name := cmp.Or(s.As, s.Name)
+	if port == 0 {
+		return name
+	}
+	return name + "-" + s.Ports[port].Label()
+}
+
+// TagsOf returns the tags of one of the ports, by its place among Ports: sorted, unique
+// and not empty.
+func (s Service) TagsOf(port int) []string {
+	if port != s.TraefikPort || len(s.Traefik) == 0 {
+		return s.Tags
+	}
+	return set(slices.Concat(s.Tags, s.Traefik))
 }
 
 // Port is a port of a Service that kube-proxy opens on every node.
@@ -66,10 +118,23 @@ type Port struct {
 	NodePort uint16
 }
 
-// Problem is a key whose value cannot be read as a Service.
+// is tells whether the port has this name or number.
+func (p Port) is(label string) bool {
+	return p.Name != "" && p.Name == label || p.Port != 0 && strconv.Itoa(int(p.Port)) == label
+}
+
+// Label tells a port from the others of its Service: its name, or else its number
+// inside the cluster.
+func (p Port) Label() string { return cmp.Or(p.Name, strconv.Itoa(int(p.Port))) }
+
+// Problem is a key whose value cannot be read as a Service, or not announced as it is.
 type Problem struct {
 	Ref
 	Err error
+	// Claims are what the value claims as far as it could be read; never none.
+	Claims []Claim
+	// Warning tells that the key is announced all the same.
+	Warning bool
 }
 
 // Error says which key and what is wrong with it.

@@ -7,31 +7,40 @@ import (
 	"unicode"
 )
 
-// decodeTags makes the tags out of the annotations. An annotation that makes no
-// tag may hold anything.
-func decodeTags(metadata object) ([]string, error) {
-	annotations, err := metadata.optionalObject("annotations")
-	if err != nil {
-		return nil, err
-	}
-	var tags []string
-	var size int
+// readTags makes the tags out of the annotations and of the configuration. An annotation
+// that makes no tag may hold anything.
+func (d *draft) readTags(annotations object) error {
+	tags := slices.Concat(d.rules.Tags, d.lines)
 	for _, key := range annotations.keys() {
 		made, err := annotationTags(annotations, key)
 		if err != nil {
-			return nil, err
-		}
-		for _, tag := range made {
-			size += len(tag)
+			return err
 		}
 		tags = append(tags, made...)
 	}
-	if size > MaxTagBytes {
-		return nil, fmt.Errorf("the tags hold %d bytes together: at most %d are announced", size, MaxTagBytes)
+	var size int
+	for _, tag := range tags {
+		size += len(tag)
 	}
-	slices.Sort(tags)
-	return slices.Compact(tags), nil
+	if size > MaxTagBytes {
+		return fmt.Errorf("the tags hold %d bytes together: at most %d are announced", size, MaxTagBytes)
+	}
+	for _, tag := range set(tags) {
+		if forTraefik(tag) {
+			d.service.Traefik = append(d.service.Traefik, tag)
+		} else {
+			d.service.Tags = append(d.service.Tags, tag)
+		}
+	}
+	return nil
 }
+
+// set returns the tags sorted and each of them once.
+func set(tags []string) []string { return slices.Compact(slices.Sorted(slices.Values(tags))) }
+
+// forTraefik tells whether Traefik may make something of a tag. Every generation takes
+// those that begin with its name, whatever follows.
+func forTraefik(tag string) bool { return strings.HasPrefix(tag, "traefik") }
 
 // annotationTags returns the tags of one annotation by the text before the first
 // dot of its key. Only "traefik" and "tags" count, so that both "traefik" alone
@@ -50,24 +59,63 @@ func annotationTags(annotations object, key string) ([]string, error) {
 		tags = splitTags(value)
 	}
 	for _, tag := range tags {
-		for _, r := range tag {
-			if unicode.IsControl(r) {
-				return nil, fmt.Errorf("%s holds the control character %U: write the value on one line", place(annotations.path+key), r)
-			}
+		if err := checkTag(annotations.path+key, tag); err != nil {
+			return nil, err
 		}
 	}
 	return tags, nil
 }
 
-// splitTags splits at commas, trims and drops what is empty.
-func splitTags(list string) []string {
-	var tags []string
-	for tag := range strings.SplitSeq(list, ",") {
-		if tag = strings.TrimFunc(tag, isSpace); tag != "" {
-			tags = append(tags, tag)
+// checkTag refuses a tag with a control character: Traefik 1 pastes tags into a TOML
+// document, where one of them would freeze every service.
+func checkTag(path, tag string) error {
+	for _, r := range tag {
+		if unicode.IsControl(r) {
+			return fmt.Errorf("%s holds the control character %U: write the value on one line", place(path), r)
 		}
 	}
+	return nil
+}
+
+// splitTags splits at commas, trims and drops what is empty. A comma behind a backslash
+// is part of a tag, without the backslash; any other backslash is one.
+func splitTags(list string) []string {
+	var tags []string
+	var tag strings.Builder
+	end := func() {
+		if text := strings.TrimFunc(tag.String(), isSpace); text != "" {
+			tags = append(tags, text)
+		}
+		tag.Reset()
+	}
+	for i := 0; i < len(list); i++ {
+		switch {
+		case strings.HasPrefix(list[i:], `\,`):
+			i++
+			tag.WriteByte(',')
+		case list[i] == ',':
+			end()
+		default:
+			tag.WriteByte(list[i])
+		}
+	}
+	end()
 	return tags
+}
+
+// readLines takes tags that are written one a line, to the letter but for white space
+// around them.
+func (d *draft) readLines(value string) error {
+	for line := range strings.SplitSeq(value, "\n") {
+		line = strings.TrimFunc(line, isSpace)
+		if i := strings.IndexFunc(line, isControl); i >= 0 {
+			return fmt.Errorf("a line holds the control character %U: write one tag a line", []rune(line[i:])[0])
+		}
+		if line != "" {
+			d.lines = append(d.lines, line)
+		}
+	}
+	return nil
 }
 
 // isSpace is what unicode.strip of Python 2 removes, since that is what the old

@@ -83,7 +83,11 @@ func TestAnnotationsBecomeTags(t *testing.T) {
 		// What a tag may hold.
 		{"equals signs", `{"tags": "a=b,=", "traefik.a=b": "c=d"}`, []string{"=", "a=b", "traefik.a=b=c=d"}},
 		{"quotes", `{"tags": "\"a\",'b'", "traefik.a": "\"c\""}`, []string{`"a"`, `'b'`, `traefik.a="c"`}},
-		{"backslashes", `{"tags": "a\\,b", "traefik.a": "PathPrefix:/{n:\\d+}"}`, []string{`a\`, "b", `traefik.a=PathPrefix:/{n:\d+}`}},
+		{"backslashes", `{"tags": "a\\b", "traefik.a": "PathPrefix:/{n:\\d+}"}`, []string{`a\b`, `traefik.a=PathPrefix:/{n:\d+}`}},
+		{"backslash before a comma", `{"tags": "a\\,b,c", "traefik.a": "a\\,b"}`, []string{"a,b", "c", `traefik.a=a\,b`}},
+		{"backslashes before a comma", `{"tags": "a\\\\,b"}`, []string{`a\,b`}},
+		{"backslash at the end", `{"tags": "a,b\\"}`, []string{"a", `b\`}},
+		{"nothing but commas in a tag", `{"tags": "\\,,\\,\\,"}`, []string{",", ",,"}},
 		{"backticks", "{\"traefik.a\": \"Host(`a.example.com`)\"}", []string{"traefik.a=Host(`a.example.com`)"}},
 		{"brackets and templates", `{"tags": "[a],{{b}},${c}"}`, []string{"${c}", "[a]", "{{b}}"}},
 		{"what HTML would escape", `{"tags": "<a>,b&c"}`, []string{"<a>", "b&c"}},
@@ -125,7 +129,7 @@ func TestAnnotationsBecomeTags(t *testing.T) {
 			if problem != "" || len(services) != 1 {
 				t.Fatalf("want a service, got %q", problem)
 			}
-			diff(t, tt.want, services[0].Tags)
+			diff(t, tt.want, services[0].TagsOf(0))
 		})
 	}
 }
@@ -170,7 +174,7 @@ func TestTagThatCannotBeAnnouncedIsAProblem(t *testing.T) {
 
 func TestNoAnnotationsMakeNoTags(t *testing.T) {
 	services, problem := readCart(t, good)
-	if problem != "" || len(services) != 1 || services[0].Tags != nil {
+	if problem != "" || len(services) != 1 || services[0].TagsOf(0) != nil {
 		t.Errorf("want a service without tags, got %+v, %q", services, problem)
 	}
 }
@@ -184,7 +188,7 @@ func TestThousandTagsAreTaken(t *testing.T) {
 	if problem != "" || len(services) != 1 {
 		t.Fatalf("want a service, got %q", problem)
 	}
-	diff(t, want, services[0].Tags)
+	diff(t, want, services[0].TagsOf(0))
 }
 
 // All that is announced counts: the key and the sign of a traefik tag too.
@@ -193,7 +197,7 @@ func TestTagsAreBounded(t *testing.T) {
 	fits := strings.Repeat("x", kvschema.MaxTagBytes-key-tag)
 
 	services, problem := readCart(t, withAnnotations(`{"tags": "kubernetes", "traefik.a": "`+fits+`"}`))
-	if problem != "" || len(services) != 1 || len(services[0].Tags) != 2 {
+	if problem != "" || len(services) != 1 || len(services[0].TagsOf(0)) != 2 {
 		t.Errorf("%d bytes: want a service, got %q", kvschema.MaxTagBytes, problem)
 	}
 
@@ -210,5 +214,5 @@ func TestLargeAnnotationOfOthersIsNoMatter(t *testing.T) {
 	if problem != "" || len(services) != 1 {
 		t.Fatalf("want a service, got %q", problem)
 	}
-	diff(t, []string{"a"}, services[0].Tags)
+	diff(t, []string{"a"}, services[0].TagsOf(0))
 }

@@ -37,7 +37,7 @@ type store struct {
 }
 
 func newStore(keyPath string) *store {
-	return &store{reader: kvschema.NewReader(kvschema.Prefix(keyPath))}
+	return &store{reader: kvschema.NewReader(kvschema.Prefix(keyPath), kvschema.Rules{})}
 }
 
 // read reads one complete state of the tree.

@@ -50,7 +50,7 @@ func TestPortIsRead(t *testing.T) {
 			if problem != "" || len(services) != 1 {
 				t.Fatalf("want a service, got %q", problem)
 			}
-			diff(t, tt.want, services[0].Port)
+			diff(t, []kvschema.Port{tt.want}, services[0].Ports)
 		})
 	}
 }
@@ -83,8 +83,8 @@ func TestWhatIsNotReadIsNoMatter(t *testing.T) {
 				t.Fatalf("want a service, got %q", problem)
 			}
 			diff(t, []kvschema.Service{{
-				Ref:  kvschema.Ref{Key: cartKey, Namespace: "shop", Name: "cart"},
-				Port: kvschema.Port{Protocol: "TCP", NodePort: 30080},
+				Ref:   kvschema.Ref{Key: cartKey, Namespace: "shop", Name: "cart"},
+				Ports: []kvschema.Port{{Protocol: "TCP", NodePort: 30080}},
 			}}, services)
 		})
 	}
@@ -216,11 +216,11 @@ func TestBadValueSaysWhatIsWrongAndHidesNoOther(t *testing.T) {
 				kvschema.Pair{Key: cartKey, Value: []byte(tt.value)},
 				kvschema.Pair{Key: after, Value: []byte(strings.Replace(good, "cart", "z", 1))},
 			))
-			port := kvschema.Port{Protocol: "TCP", NodePort: 30080}
+			ports := []kvschema.Port{{Protocol: "TCP", NodePort: 30080}}
 			diff(t, tree{
 				Services: []kvschema.Service{
-					{Ref: kvschema.Ref{Key: before, Namespace: "shop", Name: "a"}, Port: port},
-					{Ref: kvschema.Ref{Key: after, Namespace: "shop", Name: "z"}, Port: port},
+					{Ref: kvschema.Ref{Key: before, Namespace: "shop", Name: "a"}, Ports: ports},
+					{Ref: kvschema.Ref{Key: after, Namespace: "shop", Name: "z"}, Ports: ports},
 				},
 				Problems: []string{"read " + cartKey + ": " + tt.want},
 			}, got)

@@ -123,7 +123,7 @@ func TestDivergence(t *testing.T) {
 			}
 			var got string
 			for _, d := range register.Diverge(desired(t, cart), side(tt.local), side(tt.catalog)) {
-				equal(t, owner.ID(cart), d.ID)
+				equal(t, idOf(cart), d.ID)
 				equal(t, false, d.Ghost)
 				got += d.What
 			}
@@ -140,11 +140,11 @@ func TestRefresh(t *testing.T) {
 	taken := service("a/taken", 30099)
 	d := desired(t, services[0], changed, services[2], services[3], taken)
 	a := actual(shown(registration(t, services[0])), shown(registration(t, services[1])), shown(registration(t, services[3])), shown(registration(t, services[4])))
-	a.Taken = map[register.ID]string{owner.ID(taken): "somebody else's"}
+	a.Taken = map[register.ID]string{idOf(taken): "somebody else's"}
 	why := map[register.ID]string{}
 	for _, s := range append(services, taken, service("not/wanted", 1)) {
 		if s.Name != "s003" {
-			why[owner.ID(s)] = "lost"
+			why[idOf(s)] = "lost"
 		}
 	}
 	plan := register.Diff(d, a)
@@ -164,7 +164,7 @@ func TestRefresh(t *testing.T) {
 		equal(t, nonce != "", strings.HasSuffix(step.Want.Check.Notes, " (#n)"))
 	}
 	equal(t, []register.Change{{Field: "sent again", Want: "lost"}}, again.Steps[2].Changes)
-	equal(t, "", d.Want[owner.ID(services[0])].Meta[register.MetaNonce]) // what is desired does not change
+	equal(t, "", d.Want[idOf(services[0])].Meta[register.MetaNonce]) // what is desired does not change
 }
 
 // TestRefreshRepairsTheCatalog: nothing less does, see the fake's rule for what is
@@ -173,7 +173,7 @@ func TestRefreshRepairsTheCatalog(t *testing.T) {
 	bubble(t, func(r *rig) {
 		cart := service("shop/cart", 30001)
 		r.converge(cart)
-		d, id := desired(r, cart), owner.ID(cart)
+		d, id := desired(r, cart), idOf(cart)
 		for _, nonce := range []string{"1", "2"} {
 			r.consul.CatalogDeregister(string(id))
 			equal(r, 0, len(r.consul.CatalogServices()))

@@ -3,7 +3,9 @@ package register
 import (
 	"fmt"
 	"maps"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/consul/api"
@@ -31,7 +33,7 @@ func (c Change) String() string {
 }
 
 // compare lists what differs between what should be and what is. It does not look
-// at what Consul adds by itself: tagged addresses, indexes, a check's status.
+// at what Consul adds by itself: some tagged addresses, indexes, a check's status.
 func compare(want Registration, have Registered) []Change {
 	var changes []Change
 	text := func(field, have, want string) {
@@ -42,8 +44,15 @@ func compare(want Registration, have Registered) []Change {
 	text("name", have.Name, want.Name)
 	text("address", have.Address, want.Address)
 	text("port", fmt.Sprint(have.Port), fmt.Sprint(want.Port))
-	text("weights", weights(have.Weights), weights(api.AgentWeights{Passing: 1, Warning: 1}))
+	text("weights", weights(have.Weights), weights(want.weights()))
 	text("tag override", fmt.Sprint(have.EnableTagOverride), "false")
+	filledIn := []string{"lan_ipv4", "lan_ipv6", "wan_ipv4", "wan_ipv6"} // by Consul, out of the address
+	for _, tag := range slices.Sorted(maps.Keys(union(want.TaggedAddresses, have.TaggedAddresses))) {
+		wanted, ours := want.TaggedAddresses[tag]
+		if ours || !slices.Contains(filledIn, tag) {
+			text("address "+tag, tagged(have.TaggedAddresses[tag]), tagged(wanted))
+		}
+	}
 	changes = append(changes, compareTags(want.Tags, have.Tags)...)
 	for _, key := range slices.Sorted(maps.Keys(union(want.Meta, have.Meta))) {
 		if key != MetaFingerprint {
@@ -55,6 +64,13 @@ func compare(want Registration, have Registered) []Change {
 		text("meta "+MetaFingerprint, have.Meta[MetaFingerprint], want.Meta[MetaFingerprint])
 	}
 	return changes
+}
+
+func tagged(a api.ServiceAddress) string {
+	if a == (api.ServiceAddress{}) {
+		return ""
+	}
+	return net.JoinHostPort(a.Address, strconv.Itoa(a.Port))
 }
 
 func weights(w api.AgentWeights) string { return fmt.Sprintf("%d/%d", w.Passing, w.Warning) }
@@ -88,7 +104,7 @@ func compareChecks(want Registration, have Registered) []Change {
 	var changes []Change
 	if check := want.Check; check != nil {
 		got, ok := have.Checks[check.CheckID]
-		described := describe(Check{Name: check.Name, Notes: check.Notes, Type: "tcp"})
+		described := describe(shownCheck(check))
 		switch {
 		case !ok:
 			changes = append(changes, Change{Field: "check " + check.CheckID, Want: described})
@@ -116,13 +132,10 @@ func staleChecks(want Registration, have Registered) []string {
 	return stale
 }
 
-// checkID is the ID of a check that we make for a service.
-func checkID(id ID, kind string) string { return string(id) + "." + kind }
-
 func describe(c Check) string { return fmt.Sprintf("%s (%s, %s)", c.Name, c.Type, c.Notes) }
 
-func union(a, b map[string]string) map[string]string {
-	both := map[string]string{}
+func union[T any](a, b map[string]T) map[string]T {
+	both := map[string]T{}
 	maps.Copy(both, a)
 	maps.Copy(both, b)
 	return both

@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
+
+	"github.com/hashicorp/consul/api"
 
 	"github.com/k8s-registrar/k8s-registrar/health"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
@@ -13,16 +14,6 @@ import (
 
 // maxMetaValue is the longest value of a meta key that Consul takes, in bytes.
 const maxMetaValue = 512
-
-// Node is what has to be known of this node.
-type Node struct {
-	// Name is the node's name in Consul.
-	Name string
-	// UID is Consul's own ID of the node; empty if it does not tell.
-	UID string
-	// Address is where the node's NodePorts are checked.
-	Address netip.Addr
-}
 
 // Mapping turns services into registrations.
 type Mapping struct {
@@ -35,95 +26,148 @@ type Mapping struct {
 }
 
 // Desired maps a tree to what the node should announce, and names what cannot be
-// announced. The result depends on its arguments only, and what readers outside
-// see of it (name, port, tags) on the tree only: it is the same on every node.
+// announced, or not as somebody may have meant it. The result depends on its arguments
+// only, and what readers outside see of it (name, port, tags) on the tree only: it is the
+// same on every node that announces it.
+//
+// What becomes of a key depends on that key and on those that share a claim with it.
+// Whoever knows which keys are tied by claims can map them alone, and gets the part of
+// the whole that is theirs.
 func (m Mapping) Desired(tree kvschema.Tree, node Node) (Desired, []kvschema.Problem) {
 	desired := Desired{Want: map[ID]Registration{}, Keep: map[string]struct{}{}}
 	problems := slices.Clone(tree.Problems)
-	holders := nameHolders(tree)
+	holders := holdersOf(tree)
+	ousted := map[string]bool{} // keys that cannot be read, and whose claims others hold
 	for _, p := range tree.Problems {
-		if holder := holders[p.Name]; holder.unreadable {
+		if slices.ContainsFunc(p.Claims, func(c kvschema.Claim) bool { return holders[c].unreadable }) {
 			desired.Keep[p.Key] = struct{}{}
+		} else {
+			ousted[p.Key] = true
 		}
 	}
 	for _, service := range tree.Services {
-		if holder := holders[service.Name]; holder.Ref != service.Ref {
-			problems = append(problems, kvschema.Problem{Ref: service.Ref, Err: holder.conflict(service.Name)})
-			if holder.unreadable {
-				desired.Keep[service.Key] = struct{}{}
-			}
+		part := m.announce(service, node, holders)
+		problems = append(problems, part.problems(service)...)
+		switch {
+		case ousted[service.Key]:
 			continue
-		}
-		registration, err := m.registration(service, node)
-		if err != nil {
-			problems = append(problems, kvschema.Problem{Ref: service.Ref, Err: err})
+		case part.keep:
 			desired.Keep[service.Key] = struct{}{}
-			continue
+		case len(part.failed) == 0:
+			delete(desired.Keep, service.Key)
 		}
-		desired.Want[registration.ID] = registration
-		delete(desired.Keep, service.Key)
+		for _, registration := range part.wanted {
+			desired.Want[registration.ID] = registration
+		}
 	}
 	return desired, problems
 }
 
-// holder is the key that may use a name.
-type holder struct {
-	kvschema.Ref
-	// unreadable tells that it is not known what the key holds.
-	unreadable bool
+// part is what becomes of one Service.
+type part struct {
+	wanted []Registration
+	// failed says why ports cannot be announced, and keep whether what is registered
+	// for them stays.
+	failed []error
+	keep   bool
 }
 
-func (h holder) conflict(name string) error {
-	if h.unreadable {
-		return fmt.Errorf("the name %q may belong to %s, which is older and cannot be read: what is registered stays until that is mended", name, h.Key)
+func (p part) problems(s kvschema.Service) []kvschema.Problem {
+	var all []kvschema.Problem
+	for _, err := range p.failed {
+		all = append(all, kvschema.Problem{Ref: s.Ref, Err: err, Claims: s.Claims()})
 	}
-	return fmt.Errorf("the name %q belongs to %s, which is older: rename one of the two Services", name, h.Key)
+	for _, text := range s.Warnings {
+		all = append(all, kvschema.Problem{Ref: s.Ref, Err: errors.New(text), Claims: s.Claims(), Warning: true})
+	}
+	return all
 }
 
-// nameHolders says who may use a name: of all keys that claim it the oldest. A key
-// that cannot be read claims its name too: whoever could read it before it turned
-// bad, and whoever could not, must decide alike. Since nobody knows what it holds, all
-// that is registered under its name stays as it is.
-func nameHolders(tree kvschema.Tree) map[string]holder {
-	holders := map[string]holder{}
-	claim := func(claimant holder) {
-		current, taken := holders[claimant.Name]
-		if !taken || kvschema.Older(claimant.Ref, current.Ref) < 0 {
-			holders[claimant.Name] = claimant
+// announce maps the ports of a Service. Which of its claims it holds is the same on every
+// node, whether the node announces it or not.
+func (m Mapping) announce(s kvschema.Service, node Node, holders holders) part {
+	var p part
+	if len(s.Nodes) > 0 && node.Meta == nil {
+		err := errors.New("the node's meta is not known, so neither is whether the Service is for it: grant agent read")
+		return part{failed: []error{err}, keep: true}
+	}
+	for port := range s.Ports {
+		if claim, holder, lost := holders.lost(s, port); lost {
+			p.failed = append(p.failed, holder.conflict(claim))
+			p.keep = p.keep || holder.unreadable
+			continue
 		}
+		if !s.Nodes.Matches(node.Meta) {
+			continue
+		}
+		registration, err := m.registration(s, port, node)
+		if err != nil {
+			p.failed = append(p.failed, err)
+			p.keep = true
+			continue
+		}
+		p.wanted = append(p.wanted, registration)
 	}
-	for _, p := range tree.Problems {
-		claim(holder{Ref: p.Ref, unreadable: true})
-	}
-	for _, s := range tree.Services {
-		claim(holder{Ref: s.Ref})
-	}
-	return holders
+	return p
 }
 
-func (m Mapping) registration(s kvschema.Service, node Node) (Registration, error) {
-	r := Registration{
-		ID:   m.Owner.ID(s),
-		Name: s.Name,
-		Port: int(s.Port.NodePort),
-		Tags: s.Tags,
-		Meta: m.Owner.meta(s),
+func (m Mapping) registration(s kvschema.Service, port int, node Node) (r Registration, err error) {
+	r = Registration{
+		ID:      m.Owner.ID(s.Ref, s.Ports[port]),
+		Name:    s.NameOf(port),
+		Port:    int(s.Ports[port].NodePort),
+		Tags:    s.TagsOf(port),
+		Meta:    m.Owner.meta(s),
+		Weights: weightsOf(s),
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Meta)) {
 		if size := len(r.Meta[name]); size > maxMetaValue {
-			return Registration{}, fmt.Errorf("meta %s would have %d bytes: Consul takes %d, so use a shorter key", name, size, maxMetaValue)
+			return r, fmt.Errorf("meta %s would have %d bytes: Consul takes %d, so use a shorter key", name, size, maxMetaValue)
 		}
 	}
-	if s.Port.Protocol == "TCP" {
-		if !node.Address.IsValid() {
-			return Registration{}, errors.New("the node's address is not known: no check can be made")
-		}
-		target := netip.AddrPortFrom(node.Address, s.Port.NodePort)
-		r.Check = m.Health.TCP(checkID(r.ID, "tcp"), target)
+	if r.Address, r.TaggedAddresses, err = addresses(s, port, node); err != nil {
+		return r, err
+	}
+	if r.Check, err = m.check(r.ID, s, port, node); err != nil {
+		return r, err
 	}
 	if m.Token != "" {
 		r.Meta[MetaToken] = m.Token
 		r = r.noted("token " + m.Token)
 	}
 	return r, r.stamp()
+}
+
+// weightsOf returns nil for those that Consul takes without any.
+func weightsOf(s kvschema.Service) *api.AgentWeights {
+	if s.Weights == (kvschema.Weights{}) {
+		return nil
+	}
+	return &api.AgentWeights{Passing: s.Weights.Passing, Warning: s.Weights.Warning}
+}
+
+// addresses returns where a port is announced. Readers that find no address take the
+// node's; those that ask Consul's DNS for one family take the tagged one of it.
+func addresses(s kvschema.Service, port int, node Node) (address string, tagged map[string]api.ServiceAddress, err error) {
+	other := s.DualStack && len(s.Families) > 0 && !slices.Contains(s.Families, family(node.Address))
+	switch {
+	case s.Address == "node" || s.Address == "" && other:
+		ip, err := node.address(s.Families)
+		if err != nil {
+			return "", nil, err
+		}
+		address = ip.String()
+	case s.Address != "":
+		return s.Address, nil, nil // whose it is nobody knows
+	}
+	if !s.DualStack || len(s.Families) < 2 {
+		return address, nil, nil
+	}
+	tagged = map[string]api.ServiceAddress{}
+	for family, tag := range map[string]string{"IPv4": "lan_ipv4", "IPv6": "lan_ipv6"} {
+		if ip := node.of(family); ip.IsValid() {
+			tagged[tag] = api.ServiceAddress{Address: ip.String(), Port: int(s.Ports[port].NodePort)}
+		}
+	}
+	return address, tagged, nil
 }

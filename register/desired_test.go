@@ -109,10 +109,10 @@ func TestUnmappableServiceIsKept(t *testing.T) {
 				got += p.Err.Error()
 			}
 			equal(t, tt.want, got)
-			_, wanted := d.Want[owner.ID(tt.service)]
+			_, wanted := d.Want[idOf(tt.service)]
 			_, kept := d.Keep[tt.service.Key]
 			equal(t, []bool{tt.want == "", tt.want != ""}, []bool{wanted, kept})
-			if _, ok := d.Want[owner.ID(other)]; !ok {
+			if _, ok := d.Want[idOf(other)]; !ok {
 				t.Error("it harms another service")
 			}
 		})
@@ -185,7 +185,7 @@ func TestConflictOfDecodedKeys(t *testing.T) {
 	pair := func(namespace, value string, index uint64) kvschema.Pair {
 		return kvschema.Pair{Key: "kubernetes/deployments/" + namespace + "/web", Value: []byte(value), CreateIndex: index}
 	}
-	reader := kvschema.NewReader(kvschema.Prefix("kubernetes"))
+	reader := kvschema.NewReader(kvschema.Prefix("kubernetes"), kvschema.Rules{})
 	readings := make([]*kvschema.Reading, 2)
 	young := pair("a", fmt.Sprintf(web, "NodePort", 30002), 6)
 	for _, tt := range []struct {
@@ -255,7 +255,9 @@ func TestForgottenReadingDecidesAlike(t *testing.T) {
 		forgotten := kvschema.Tree{Problems: tree.Problems}
 		var ours []register.Registered
 		for _, s := range tree.Services {
-			ours = append(ours, shown(registration(t, s)))
+			for _, r := range desired(t, s).Want {
+				ours = append(ours, shown(r))
+			}
 			if !bad[s.Key] {
 				forgotten.Services = append(forgotten.Services, s)
 			}
@@ -279,17 +281,20 @@ func TestEveryKeyIsAccountedFor(t *testing.T) {
 			node.Address = netip.Addr{}
 		}
 		d, problems := mapping.Desired(tree, node)
-		known := map[string]bool{}
+		known, troubled := map[string]bool{}, map[string]bool{}
 		names := map[string]int{}
 		for _, r := range d.Want {
 			known[r.Key()] = true
 			names[r.Name]++
-			if _, kept := d.Keep[r.Key()]; kept {
-				t.Errorf("%s is wanted and kept", r.Key())
-			}
 		}
 		for _, p := range problems {
 			known[p.Key] = true
+			troubled[p.Key] = true
+		}
+		for _, r := range d.Want {
+			if _, kept := d.Keep[r.Key()]; kept && !troubled[r.Key()] {
+				t.Errorf("%s is wanted and kept though nothing is wrong with it", r.Key())
+			}
 		}
 		for _, s := range tree.Services {
 			if !known[s.Key] {

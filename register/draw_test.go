@@ -14,9 +14,12 @@ import (
 
 // The properties live in a small world, so that what is wanted and what is there
 // overlap all the time: three names in two namespaces, two names for a port and two
-// of everything else.
+// of everything else. A second port may be called like a Service, and a Service like
+// another.
 
-func paths() []string { return []string{"a/api", "a/cart", "a/web", "b/api", "b/cart", "b/web"} }
+func paths() []string {
+	return []string{"a/api", "a/cart", "a/web", "b/api", "b/cart", "b/web", "b/web-m"}
+}
 
 func drawService(t *rapid.T, path string) kvschema.Service {
 	return service(path, rapid.SampledFrom([]uint16{30001, 30002}).Draw(t, "node port"),
@@ -24,10 +27,13 @@ func drawService(t *rapid.T, path string) kvschema.Service {
 		withPort(rapid.SampledFrom([]string{"http", ""}).Draw(t, "port name"), 80),
 		withProtocol(rapid.SampledFrom([]string{"TCP", "TCP", "UDP"}).Draw(t, "protocol")),
 		withTags(rapid.SampledFrom([][]string{nil, {"a"}, {"a", "b"}}).Draw(t, "tags")...),
+		withName(rapid.SampledFrom([]string{"", "", "", "api", "web"}).Draw(t, "name in Consul")),
+		withSecondPort(rapid.SampledFrom([]string{"", "", "m"}).Draw(t, "second port")),
 	)
 }
 
-// drawTree has conflicts, unreadable keys and last good readings.
+// drawTree has conflicts, unreadable keys and last good readings. Of an unreadable value
+// either its claims can be read nonetheless, or nothing.
 func drawTree(t *rapid.T) kvschema.Tree {
 	var tree kvschema.Tree
 	for _, path := range paths() {
@@ -37,7 +43,11 @@ func drawTree(t *rapid.T) kvschema.Tree {
 			tree.Services = append(tree.Services, s)
 		}
 		if state == "unreadable" || state == "turned bad" {
-			tree.Problems = append(tree.Problems, unreadable(path, s.CreateIndex))
+			problem := unreadable(path, s.CreateIndex)
+			if rapid.Bool().Draw(t, "claims can be read") {
+				problem.Claims = s.Claims()
+			}
+			tree.Problems = append(tree.Problems, problem)
 		}
 	}
 	return tree
@@ -58,6 +68,7 @@ func drawActual(t *rapid.T) register.Actual {
 			for range rapid.IntRange(0, 2).Draw(t, "edits") {
 				drawEdit(t, &have)
 			}
+			have.TaggedAddresses = filledIn(have.Address, have.Port)
 			delete(a.Ours, have.ID)
 			delete(a.Taken, have.ID)
 			if rapid.IntRange(0, 5).Draw(t, "in whose hands") == 0 {
@@ -68,6 +79,15 @@ func drawActual(t *rapid.T) register.Actual {
 		}
 	}
 	return a
+}
+
+// filledIn are the tagged addresses that Consul makes out of an IPv4 address.
+func filledIn(address string, port int) map[string]api.ServiceAddress {
+	if address == "" {
+		return nil
+	}
+	a := api.ServiceAddress{Address: address, Port: port}
+	return map[string]api.ServiceAddress{"lan_ipv4": a, "wan_ipv4": a}
 }
 
 // nonced is a service that was sent again with a nonce.

@@ -35,8 +35,8 @@ var mapping = register.Mapping{Owner: owner, Health: health.Settings{
 // http, unless a change says otherwise.
 func service(path string, nodePort uint16, changes ...func(*kvschema.Service)) kvschema.Service {
 	s := kvschema.Service{
-		Ref:  ref(path, 1),
-		Port: kvschema.Port{Name: "http", Protocol: "TCP", Port: 80, NodePort: nodePort},
+		Ref:   ref(path, 1),
+		Ports: []kvschema.Port{{Name: "http", Protocol: "TCP", Port: 80, NodePort: nodePort}},
 	}
 	for _, change := range changes {
 		change(&s)
@@ -50,7 +50,8 @@ func ref(path string, createIndex uint64) kvschema.Ref {
 }
 
 func unreadable(path string, createIndex uint64) kvschema.Problem {
-	return kvschema.Problem{Ref: ref(path, createIndex), Err: errors.New("unreadable")}
+	r := ref(path, createIndex)
+	return kvschema.Problem{Ref: r, Err: errors.New("unreadable"), Claims: kvschema.Service{Ref: r}.Claims()}
 }
 
 func createdAt(index uint64) func(*kvschema.Service) {
@@ -62,11 +63,28 @@ func withTags(tags ...string) func(*kvschema.Service) {
 }
 
 func withPort(name string, port uint16) func(*kvschema.Service) {
-	return func(s *kvschema.Service) { s.Port.Name, s.Port.Port = name, port }
+	return func(s *kvschema.Service) { s.Ports[0].Name, s.Ports[0].Port = name, port }
+}
+
+func withName(name string) func(*kvschema.Service) {
+	return func(s *kvschema.Service) { s.As = name }
+}
+
+// withSecondPort has a second port of this name, or none.
+func withSecondPort(name string) func(*kvschema.Service) {
+	return func(s *kvschema.Service) {
+		if name != "" {
+			s.Ports = append(s.Ports, kvschema.Port{Name: name, Protocol: "TCP", Port: 9000, NodePort: s.Ports[0].NodePort + 1000})
+		}
+	}
+}
+
+func withTraefik(port int, tags ...string) func(*kvschema.Service) {
+	return func(s *kvschema.Service) { s.TraefikPort, s.Traefik = port, tags }
 }
 
 func withProtocol(protocol string) func(*kvschema.Service) {
-	return func(s *kvschema.Service) { s.Port.Protocol = protocol }
+	return func(s *kvschema.Service) { s.Ports[0].Protocol = protocol }
 }
 
 // desired maps services that have no problems.
@@ -79,10 +97,13 @@ func desired(t tb, services ...kvschema.Service) register.Desired {
 	return d
 }
 
+// idOf is the ID of a service's first port.
+func idOf(s kvschema.Service) register.ID { return owner.ID(s.Ref, s.Ports[0]) }
+
 // registration maps one service.
 func registration(t tb, s kvschema.Service) register.Registration {
 	t.Helper()
-	return desired(t, s).Want[owner.ID(s)]
+	return desired(t, s).Want[idOf(s)]
 }
 
 // shown is what the agent shows of a registration that nobody has touched since. Its

@@ -39,14 +39,16 @@ func NewLocal(client *api.Client, owner Owner) *Local {
 	return &Local{client: client, owner: owner, Workers: 2, Dial: new(net.Dialer).DialContext}
 }
 
-// Node asks the agent for the node's name and advertise address. It needs
-// agent:read.
+// Node asks the agent for the node's name, its addresses, the advertised one first, and
+// its meta. It needs agent:read.
 func (l *Local) Node(ctx context.Context) (Node, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var self struct {
-		Config struct{ NodeName, NodeID string }
-		Member struct{ Addr string }
+		Config      struct{ NodeName, NodeID string }
+		DebugConfig struct{ TaggedAddresses map[string]string }
+		Member      struct{ Addr string }
+		Meta        map[string]string
 	}
 	options := (&api.QueryOptions{}).WithContext(ctx)
 	// Agent().Self takes no context.
@@ -60,7 +62,16 @@ func (l *Local) Node(ctx context.Context) (Node, error) {
 	if err != nil {
 		return Node{}, fmt.Errorf("read node from agent: advertise address: %w", err)
 	}
-	return Node{Name: self.Config.NodeName, UID: self.Config.NodeID, Address: address}, nil
+	node := Node{Name: self.Config.NodeName, UID: self.Config.NodeID, Meta: self.Meta}
+	if node.Meta == nil {
+		node.Meta = map[string]string{} // known, and empty
+	}
+	for _, tag := range []string{"lan_ipv4", "lan_ipv6"} {
+		if other, err := netip.ParseAddr(self.DebugConfig.TaggedAddresses[tag]); err == nil {
+			node = node.At(other)
+		}
+	}
+	return node.At(address), nil
 }
 
 // Token returns a name for the token that our requests carry: a digest of its
@@ -151,6 +162,7 @@ func registered(s *api.AgentService) Registered {
 		Name:              s.Service,
 		Address:           s.Address,
 		Port:              s.Port,
+		TaggedAddresses:   s.TaggedAddresses,
 		Tags:              s.Tags,
 		Meta:              s.Meta,
 		Weights:           s.Weights,

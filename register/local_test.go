@@ -18,14 +18,18 @@ import (
 )
 
 func TestNode(t *testing.T) {
+	at := func(address string) register.Node {
+		meta := map[string]string{"consul-network-segment": "", "consul-version": "1.22.0"}
+		return register.Node{Name: "web-1", Meta: meta}.At(netip.MustParseAddr(address))
+	}
 	for _, tt := range []struct {
 		what          string
 		name, address string
 		want          register.Node
 		err           string
 	}{
-		{"IPv4", "web-1", "10.1.2.3", register.Node{Name: "web-1", Address: netip.MustParseAddr("10.1.2.3")}, ""},
-		{"IPv6", "web-1", "fd00::7", register.Node{Name: "web-1", Address: netip.MustParseAddr("fd00::7")}, ""},
+		{"IPv4", "web-1", "10.1.2.3", at("10.1.2.3"), ""},
+		{"IPv6", "web-1", "fd00::7", at("fd00::7"), ""},
 		{"no name", "", "10.1.2.3", register.Node{}, "read node from agent: the answer names no node"},
 		{"no address", "web-1", "", register.Node{}, "read node from agent: advertise address: ParseAddr"},
 		{"host name", "web-1", "web-1.example.com", register.Node{}, "read node from agent: advertise address: ParseAddr"},
@@ -150,7 +154,7 @@ func TestActual(t *testing.T) {
 func TestTakenIDIsLeftAlone(t *testing.T) {
 	bubble(t, func(r *rig) {
 		cart := service("shop/cart", 30001)
-		err := r.consul.Operator().Agent().ServiceRegister(&api.AgentServiceRegistration{ID: string(owner.ID(cart)), Name: "not-ours", Port: 1})
+		err := r.consul.Operator().Agent().ServiceRegister(&api.AgentServiceRegistration{ID: string(idOf(cart)), Name: "not-ours", Port: 1})
 		if err != nil {
 			r.Fatal(err)
 		}

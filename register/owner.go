@@ -1,6 +1,7 @@
 package register
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -52,15 +53,12 @@ type Owner struct {
 // is the beginning of another's.
 func (o Owner) prefix() string { return Program + "-" + o.Instance + "." }
 
-// ID returns the ID of a service. Namespace, name and port name are DNS labels and
-// so hold no dot: no two services have one ID. Neither the node nor the NodePort
-// is in it, so a changed NodePort is an update and not a removal.
-func (o Owner) ID(s kvschema.Service) ID {
-	port := s.Port.Name
-	if port == "" {
-		port = strconv.Itoa(int(s.Port.Port))
-	}
-	return ID(o.prefix() + s.Namespace + "." + s.Name + "." + port)
+// ID returns the ID of a service. Namespace, name and the port's label are DNS labels
+// and so hold no dot, and no two announced ports of a Service have one label: no two
+// services have one ID. Neither the node nor the NodePort nor the name in Consul is in
+// it, so when one of them changes that is an update and not a removal.
+func (o Owner) ID(ref kvschema.Ref, port kvschema.Port) ID {
+	return ID(o.prefix() + ref.Namespace + "." + ref.Name + "." + port.Label())
 }
 
 // Claims tells whether the ID is one that only this instance uses.
@@ -71,9 +69,12 @@ func (o Owner) Owns(id string, meta map[string]string) bool {
 	return o.Claims(id) && meta[MetaManagedBy] == Program && meta[MetaInstance] == o.Instance
 }
 
-// meta returns what every service of ours carries, without the fingerprint.
+// meta returns what a service of ours carries, without the fingerprint: what the Service
+// adds, and what every one has.
 func (o Owner) meta(s kvschema.Service) map[string]string {
-	return map[string]string{
+	meta := map[string]string{}
+	maps.Copy(meta, s.Meta)
+	maps.Copy(meta, map[string]string{
 		MetaManagedBy: Program,
 		MetaInstance:  o.Instance,
 		MetaKey:       s.Key,
@@ -82,5 +83,6 @@ func (o Owner) meta(s kvschema.Service) map[string]string {
 		metaNamespace: s.Namespace,
 		metaKind:      "Service",
 		metaName:      s.Name,
-	}
+	})
+	return meta
 }

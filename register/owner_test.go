@@ -59,34 +59,20 @@ func TestInstancesDoNotClaimEachOthers(t *testing.T) {
 // are often made of each other's parts. A port without a name has its number.
 func TestNoTwoServicesOneID(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		one, other := drawIdentity(t), drawIdentity(t)
-		same := one.Namespace == other.Namespace && one.Name == other.Name && portOf(one) == portOf(other)
-		if owner.ID(one) == owner.ID(other) != same {
-			t.Errorf("%+v is %s, %+v is %s", one, owner.ID(one), other, owner.ID(other))
+		ref, port := drawIdentity(t)
+		ref2, port2 := drawIdentity(t)
+		same := ref.Namespace == ref2.Namespace && ref.Name == ref2.Name && port.Label() == port2.Label()
+		if one, other := owner.ID(ref, port), owner.ID(ref2, port2); one == other != same {
+			t.Errorf("%+v %+v is %s, %+v %+v is %s", ref, port, one, ref2, port2, other)
 		}
 	})
 }
 
-func drawIdentity(t *rapid.T) kvschema.Service {
+func drawIdentity(t *rapid.T) (kvschema.Ref, kvschema.Port) {
 	part := rapid.OneOf(rapid.SampledFrom([]string{"a", "a-b", "b", "a-b-a", "b-a", "80", "a-80"}), label)
-	return kvschema.Service{
-		Ref: kvschema.Ref{Namespace: part.Draw(t, "namespace"), Name: part.Draw(t, "name")},
-		Port: kvschema.Port{
+	return kvschema.Ref{Namespace: part.Draw(t, "namespace"), Name: part.Draw(t, "name")},
+		kvschema.Port{
 			Name: rapid.OneOf(rapid.Just(""), part).Draw(t, "port name"),
 			Port: rapid.SampledFrom([]uint16{0, 80, 8080}).Draw(t, "port"),
-		},
-	}
-}
-
-func portOf(s kvschema.Service) string {
-	switch {
-	case s.Port.Name != "":
-		return s.Port.Name
-	case s.Port.Port == 80:
-		return "80"
-	case s.Port.Port == 8080:
-		return "8080"
-	default:
-		return "0"
-	}
+		}
 }

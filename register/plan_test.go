@@ -19,7 +19,7 @@ func TestDiff(t *testing.T) {
 	cart, web := service("shop/cart", 30001), service("shop/web", 30002)
 	kept := register.Desired{Keep: map[string]struct{}{cart.Key: {}}}
 	type plan struct{ Steps, Taken []string }
-	taken := register.Actual{Taken: map[register.ID]string{owner.ID(cart): "cart"}}
+	taken := register.Actual{Taken: map[register.ID]string{idOf(cart): "cart"}}
 	takenMove := actual(shown(registration(t, service("shop/cart", 30001, withPort("old", 80)))))
 	takenMove.Taken = taken.Taken
 	for _, tt := range []struct {
@@ -326,7 +326,7 @@ func TestRegistrationWithoutMeta(t *testing.T) {
 func changes(t *testing.T, s kvschema.Service, edit func(*register.Registered)) []string {
 	t.Helper()
 	d := desired(t, s)
-	want := d.Want[owner.ID(s)]
+	want := d.Want[idOf(s)]
 	have := shown(want)
 	edit(&have)
 	var all []string

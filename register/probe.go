@@ -2,35 +2,37 @@ package register
 
 import (
 	"context"
+	"crypto/tls"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/consul/api"
 )
 
-// probeTimeout bounds the dial before a first registration. A live NodePort
+// probeTimeout bounds the look before a first registration. A live NodePort
 // answers at once; one whose packets are dropped should not hold up the others.
 const probeTimeout = time.Second
 
-// probe dials the ports of services whose check is about to be registered for the
-// first time and returns the status of each by its ID. Services whose check has a
-// given initial status, or is registered already, are not dialled: Consul keeps the
-// live status of a check that it knows. A check that somebody removed is not known
-// any more, and would begin as critical.
+// probe tries the ports of services whose check is about to be registered for the
+// first time, as the check will, and returns the status of each by its ID. Services
+// whose check has a given initial status, or is registered already, are not tried: Consul
+// keeps the live status of a check that it knows. A check that somebody removed is not
+// known any more, and would begin as critical. So does one of gRPC, which we do not speak.
 func (l *Local) probe(ctx context.Context, outcomes []*Outcome) map[ID]string {
 	var mu sync.Mutex
 	var dials sync.WaitGroup
 	statuses := map[ID]string{}
 	for _, o := range outcomes {
 		check := o.Step.Want.Check
-		if check == nil || check.Status != "" || o.Step.Wait != "" {
+		if check == nil || check.Status != "" || check.GRPC != "" || o.Step.Wait != "" {
 			continue
 		}
 		if _, known := o.Step.Have.Checks[check.CheckID]; known {
 			continue
 		}
 		dials.Go(func() {
-			status := l.dial(ctx, check.TCP)
+			status := l.look(ctx, check)
 			mu.Lock()
 			defer mu.Unlock()
 			statuses[o.Step.ID] = status
@@ -40,14 +42,46 @@ func (l *Local) probe(ctx context.Context, outcomes []*Outcome) map[ID]string {
 	return statuses
 }
 
-// dial connects once, as Consul's TCP check does.
-func (l *Local) dial(ctx context.Context, target string) string {
+// look does once what the check will do again and again.
+func (l *Local) look(ctx context.Context, check *api.AgentServiceCheck) string {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	conn, err := l.Dial(ctx, "tcp", target)
+	if check.HTTP != "" {
+		return l.get(ctx, check)
+	}
+	conn, err := l.Dial(ctx, "tcp", check.TCP)
 	if err != nil {
 		return api.HealthCritical
 	}
 	_ = conn.Close() // nothing was sent
 	return api.HealthPassing
+}
+
+// get takes the answer as Consul's HTTP check does.
+func (l *Local) get(ctx context.Context, check *api.AgentServiceCheck) string {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, check.HTTP, nil)
+	if err != nil {
+		return api.HealthCritical
+	}
+	if host := check.Header["Host"]; len(host) > 0 {
+		request.Host = host[0]
+	}
+	client := http.Client{Transport: &http.Transport{
+		DialContext:       l.Dial,
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{ServerName: check.TLSServerName, InsecureSkipVerify: check.TLSSkipVerify}, //nolint:gosec // as Consul will, see health.HTTP
+	}}
+	response, err := client.Do(request)
+	if err != nil {
+		return api.HealthCritical
+	}
+	_ = response.Body.Close() // the status is all that counts
+	switch {
+	case response.StatusCode/100 == 2:
+		return api.HealthPassing
+	case response.StatusCode == http.StatusTooManyRequests:
+		return api.HealthWarning
+	default:
+		return api.HealthCritical
+	}
 }

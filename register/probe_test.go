@@ -145,7 +145,7 @@ func TestSilentPortsHoldNobodyUp(t *testing.T) {
 				services := many(tt.services)
 				network := &dials{silent: map[string]bool{}}
 				for _, s := range services[1:] {
-					network.silent[fmt.Sprintf("10.0.0.1:%d", s.Port.NodePort)] = true
+					network.silent[fmt.Sprintf("10.0.0.1:%d", s.Ports[0].NodePort)] = true
 				}
 				if tt.services == 1 {
 					network.silent["10.0.0.1:30000"] = true

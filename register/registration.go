@@ -17,6 +17,11 @@ type Registration struct {
 	// Address is empty for the node's own address.
 	Address string
 	Port    int
+	// TaggedAddresses are those that we want, by the names that Consul knows; it adds
+	// others by itself.
+	TaggedAddresses map[string]api.ServiceAddress `json:",omitempty"`
+	// Weights are nil for Consul's own, 1 and 1.
+	Weights *api.AgentWeights `json:",omitempty"`
 	// Tags are sorted; Consul compares them in order.
 	Tags []string
 	// Meta includes the fingerprint.
@@ -41,15 +46,25 @@ func (r *Registration) stamp() error {
 	return nil
 }
 
+// weights are what Consul shows.
+func (r Registration) weights() api.AgentWeights {
+	if r.Weights == nil {
+		return api.AgentWeights{Passing: 1, Warning: 1}
+	}
+	return *r.Weights
+}
+
 // request is what is sent to Consul.
 func (r Registration) request(status string) *api.AgentServiceRegistration {
 	request := &api.AgentServiceRegistration{
-		ID:      string(r.ID),
-		Name:    r.Name,
-		Address: r.Address,
-		Port:    r.Port,
-		Tags:    r.Tags,
-		Meta:    r.Meta,
+		ID:              string(r.ID),
+		Name:            r.Name,
+		Address:         r.Address,
+		TaggedAddresses: r.TaggedAddresses,
+		Port:            r.Port,
+		Tags:            r.Tags,
+		Meta:            r.Meta,
+		Weights:         r.Weights,
 	}
 	if r.Check != nil {
 		check := *r.Check
@@ -67,8 +82,10 @@ type Registered struct {
 	Name    string
 	Address string
 	Port    int
-	Tags    []string
-	Meta    map[string]string
+	// TaggedAddresses include those that Consul fills in.
+	TaggedAddresses map[string]api.ServiceAddress
+	Tags            []string
+	Meta            map[string]string
 	// Weights are 1 and 1 unless somebody set others.
 	Weights api.AgentWeights
 	// EnableTagOverride is true only if somebody else set it.

@@ -50,6 +50,10 @@ func TestFingerprintShowsEveryField(t *testing.T) {
 		"Tags":    func(r *register.Registration) { r.Tags = []string{"b", "a"} },
 		"Meta":    func(r *register.Registration) { r.Meta["x"] = "y" },
 		"Check":   func(r *register.Registration) { r.Check = nil },
+		"Weights": func(r *register.Registration) { r.Weights = &api.AgentWeights{Passing: 1, Warning: 1} },
+		"TaggedAddresses": func(r *register.Registration) {
+			r.TaggedAddresses = map[string]api.ServiceAddress{"lan_ipv6": {Address: "fd00::1", Port: 30080}}
+		},
 	}
 	stamped := func(change func(*register.Registration)) string {
 		r := registration(t, service("shop/cart", 30080, withTags("a", "b")))
@@ -93,5 +97,5 @@ func fingerprint(t *testing.T, m register.Mapping, s kvschema.Service, node regi
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	return d.Want[m.Owner.ID(s)].Meta[register.MetaFingerprint]
+	return d.Want[idOf(s)].Meta[register.MetaFingerprint]
 }

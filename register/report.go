@@ -116,8 +116,10 @@ func (s Step) registered() Registered {
 		Port:    want.Port,
 		Tags:    want.Tags,
 		Meta:    want.Meta,
-		Weights: api.AgentWeights{Passing: 1, Warning: 1},
+		Weights: want.weights(),
 		Checks:  maps.Clone(s.Have.Checks),
+
+		TaggedAddresses: want.TaggedAddresses,
 	}
 	if now.Checks == nil {
 		now.Checks = map[string]Check{}
@@ -127,7 +129,9 @@ func (s Step) registered() Registered {
 	}
 	if c := want.Check; c != nil {
 		known := now.Checks[c.CheckID]
-		now.Checks[c.CheckID] = Check{Name: c.Name, Notes: c.Notes, Type: "tcp", Status: known.Status, Output: known.Output}
+		shown := shownCheck(c)
+		shown.Status, shown.Output = known.Status, known.Output
+		now.Checks[c.CheckID] = shown
 	}
 	now.Checks = s.maintain(now.Checks)
 	return now

@@ -76,7 +76,7 @@ func TestAfterLeavesTheCheckAsItWas(t *testing.T) {
 	a := actual(have)
 	after := a.After(tried(register.Diff(desired(t, cart, web), a), nil))
 	var got []string
-	for _, id := range []register.ID{owner.ID(cart), owner.ID(web)} {
+	for _, id := range []register.ID{idOf(cart), idOf(web)} {
 		c := after.Ours[id].Checks[string(id)+".tcp"]
 		got = append(got, fmt.Sprintf("%s, %q %q", c.Notes, c.Status, c.Output))
 	}
@@ -84,7 +84,7 @@ func TestAfterLeavesTheCheckAsItWas(t *testing.T) {
 		`TCP connect to 10.0.0.1:30001 every 10s, timeout 2s, "critical" "refused"`,
 		`TCP connect to 10.0.0.1:30002 every 10s, timeout 2s, "" ""`,
 	}, got)
-	equal(t, 30009, a.Ours[owner.ID(cart)].Port) // what it was before does not change
+	equal(t, 30009, a.Ours[idOf(cart)].Port) // what it was before does not change
 }
 
 func TestStatusIsTheWorst(t *testing.T) {

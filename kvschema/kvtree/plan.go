@@ -22,6 +22,8 @@ const (
 
 // Options say what of an [Input] counts.
 type Options struct {
+	// Rules are those that the nodes read the tree by.
+	Rules kvschema.Rules
 	// Types are those of the Services that get a key, such as "NodePort".
 	Types []string
 	// Namespaces are the only ones that are looked at; none means all.
@@ -101,7 +103,7 @@ func Diff(prefix string, pairs []kvschema.Pair, in Input, o Options) Plan {
 			continue
 		}
 		if entry, exists := there[key]; exists || slices.Contains(o.Types, event.Type) {
-			plan.put(prefix, key, entry, event.Object)
+			plan.put(kvschema.NewReader(prefix, o.Rules), key, entry, event.Object)
 		}
 	}
 	slices.SortStableFunc(plan.Changes, func(a, b Change) int { return int(a.Action - b.Action) })
@@ -122,7 +124,7 @@ func Diff(prefix string, pairs []kvschema.Pair, in Input, o Options) Plan {
 
 // put plans to store an object under a key, unless the entry that is there, if any, says
 // the same.
-func (p *Plan) put(prefix, key string, entry Entry, object Object) {
+func (p *Plan) put(reader kvschema.Reader, key string, entry Entry, object Object) {
 	change := Change{Action: Add, Index: entry.ModifyIndex}
 	if entry.ModifyIndex > 0 {
 		change.Action, change.Fields = Update, differences(entry.Value, object.JSON)
@@ -134,7 +136,7 @@ func (p *Plan) put(prefix, key string, entry Entry, object Object) {
 	change.Ref = kvschema.Ref{Key: key, Namespace: object.Namespace, Name: object.Name}
 	var err error
 	if change.Value, err = object.value(); err == nil {
-		err = readable(prefix, kvschema.Pair{Key: key, Value: change.Value})
+		err = readable(reader, kvschema.Pair{Key: key, Value: change.Value})
 	}
 	if err != nil {
 		p.Problems = append(p.Problems, kvschema.Problem{Ref: change.Ref, Err: err})
@@ -144,8 +146,8 @@ func (p *Plan) put(prefix, key string, entry Entry, object Object) {
 }
 
 // readable says why no node could read a pair.
-func readable(prefix string, pair kvschema.Pair) error {
-	reading, ours := kvschema.NewReader(prefix).Read(pair, nil)
+func readable(reader kvschema.Reader, pair kvschema.Pair) error {
+	reading, ours := reader.Read(pair, nil)
 	if !ours {
 		return errors.New("its name or its namespace has a slash: it cannot have a key")
 	}

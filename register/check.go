@@ -1,0 +1,74 @@
+package register
+
+import (
+	"cmp"
+	"net/netip"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/k8s-registrar/k8s-registrar/health"
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+)
+
+// check returns the check of one port of a Service; nil if none could reach it, as for
+// UDP: Consul's check of a silent UDP port passes whatever is there.
+func (m Mapping) check(id ID, s kvschema.Service, port int, node Node) (*api.AgentServiceCheck, error) {
+	target := cmp.Or(s.Check.Port, s.Ports[port].NodePort)
+	if s.Check.Port == 0 && s.Ports[port].Protocol != "TCP" {
+		return nil, nil //nolint:nilnil // no check is an answer
+	}
+	settings := settingsFor(m.Health, s.Check)
+	if err := settings.Check(); err != nil {
+		return nil, err
+	}
+	address, err := node.address(s.Families)
+	if err != nil {
+		return nil, err
+	}
+	at := netip.AddrPortFrom(address, target)
+	switch s.Check.Kind {
+	case "http", "https":
+		request := health.HTTP{TLS: s.Check.Kind == "https", Path: cmp.Or(s.Check.Path, "/"), Host: s.Check.Host}
+		return settings.HTTP(checkID(id, "http"), at, request), nil
+	case "grpc":
+		return settings.GRPC(checkID(id, "grpc"), at, s.Check.Service), nil
+	default:
+		return settings.TCP(checkID(id, "tcp"), at), nil
+	}
+}
+
+// settingsFor are the configured ones, but for what a Service wants otherwise.
+func settingsFor(configured health.Settings, want kvschema.Check) health.Settings {
+	s := configured
+	s.Interval = cmp.Or(want.Interval, s.Interval)
+	s.Timeout = cmp.Or(want.Timeout, min(s.Timeout, s.Interval))
+	s.FailuresBeforeCritical = cmp.Or(want.FailuresBeforeCritical, s.FailuresBeforeCritical)
+	if want.FailuresBeforeWarning != nil {
+		s.FailuresBeforeWarning = *want.FailuresBeforeWarning
+	}
+	if want.SuccessBeforePassing != nil {
+		s.SuccessBeforePassing = *want.SuccessBeforePassing
+	}
+	s.InitialStatus = cmp.Or(want.InitialStatus, s.InitialStatus)
+	return s
+}
+
+// checkID is the ID of a check that we make for a service.
+func checkID(id ID, kind string) string { return string(id) + "." + kind }
+
+// kindOf is the type that the agent shows of a check that we make.
+func kindOf(check *api.AgentServiceCheck) string {
+	switch {
+	case check.HTTP != "":
+		return "http"
+	case check.GRPC != "":
+		return "grpc"
+	default:
+		return "tcp"
+	}
+}
+
+// shownCheck is what the agent shows of a check that we make.
+func shownCheck(check *api.AgentServiceCheck) Check {
+	return Check{Name: check.Name, Notes: check.Notes, Type: kindOf(check)}
+}

@@ -1,0 +1,68 @@
+package register
+
+import (
+	"fmt"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+)
+
+// holder is the key that has what it claims.
+type holder struct {
+	kvschema.Ref
+	// unreadable tells that it is not known what the key holds.
+	unreadable bool
+}
+
+func (h holder) conflict(claim kvschema.Claim) error {
+	if h.unreadable {
+		return fmt.Errorf("the %s may belong to %s, which is older and cannot be read: what is registered stays until that is mended", claim, h.Key)
+	}
+	return fmt.Errorf("the %s belongs to %s, which is older: rename one of the two Services", claim, h.Key)
+}
+
+// holders says who has what is claimed.
+type holders map[kvschema.Claim]holder
+
+// holdersOf gives each claim to the oldest of the keys that make it, whether that one is
+// announced or not: a decision that two keys alone decide can be understood.
+//
+// A key that cannot be read makes the claims that can be read of it nonetheless, and no
+// others, whatever was read of it before: whoever could read it before it turned bad,
+// and whoever could not, must decide alike. Since nobody knows what it holds, all that is
+// registered under its claims stays as it is.
+func holdersOf(tree kvschema.Tree) holders {
+	all := holders{}
+	unreadable := make(map[string]bool, len(tree.Problems))
+	for _, p := range tree.Problems {
+		unreadable[p.Key] = true
+		for _, claim := range p.Claims {
+			all.claim(claim, holder{Ref: p.Ref, unreadable: true})
+		}
+	}
+	for _, s := range tree.Services {
+		if unreadable[s.Key] {
+			continue
+		}
+		for _, claim := range s.Claims() {
+			all.claim(claim, holder{Ref: s.Ref})
+		}
+	}
+	return all
+}
+
+func (h holders) claim(claim kvschema.Claim, claimant holder) {
+	current, taken := h[claim]
+	if !taken || kvschema.Older(claimant.Ref, current.Ref) < 0 {
+		h[claim] = claimant
+	}
+}
+
+// lost returns the first claim of a Service's port that another key holds.
+func (h holders) lost(s kvschema.Service, port int) (kvschema.Claim, holder, bool) {
+	for _, claim := range s.ClaimsOf(port) {
+		if holder, taken := h[claim]; taken && holder.Key != s.Key {
+			return claim, holder, true
+		}
+	}
+	return kvschema.Claim{}, holder{}, false
+}
