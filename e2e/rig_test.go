@@ -138,7 +138,8 @@ func (r *rig) env() []string {
 func (r *rig) once(command string, flags ...string) (stdout, stderr string, code int) {
 	r.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(r.Context(), r.binary(), append(append(strings.Fields(command), "--config", r.config()), flags...)...)
+	args := append(strings.Fields(command), "--config", r.config())
+	cmd := exec.CommandContext(r.Context(), r.binary(), append(args, flags...)...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = r.env(), &out, &errs
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		r.Fatal(err)
