@@ -59,24 +59,10 @@ func handler(board *board, gatherer prometheus.Gatherer, reload func(context.Con
 		}
 		fmt.Fprintln(w, "reloaded") //nolint:errcheck // the client is gone
 	})
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		fmt.Fprint(w, landing) //nolint:errcheck // the client is gone
-	})
+	mux.Handle("GET /{$}", newPage(board.status))
 	// A page somewhere else must not make a browser that may come in here post anything.
 	return http.NewCrossOriginProtection().Handler(mux)
 }
-
-const landing = `<!DOCTYPE html>
-<title>k8s-registrar</title>
-<h1>k8s-registrar</h1>
-<ul>
-<li><a href="/status">/status</a>
-<li><a href="/metrics">/metrics</a>
-<li><a href="/-/ready">/-/ready</a>
-<li><a href="/-/healthy">/-/healthy</a>
-</ul>
-`
 
 // serve answers until the context ends, with TLS and passwords if the web configuration
 // has any. It reads that file again for every request and every handshake.

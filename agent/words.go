@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -77,4 +79,52 @@ func plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+func checkWords(status string) string { return cmp.Or(status, "not checked yet") }
+
+func checkClass(status string) string {
+	switch status {
+	case api.HealthPassing:
+		return "good"
+	case api.HealthWarning:
+		return "warn"
+	case api.HealthCritical:
+		return "bad"
+	default:
+		return "soft"
+	}
+}
+
+// ChangedWords says how long ago a service was changed. Of what was changed before the
+// daemon started it is only known that it is longer ago than that.
+func (s Status) ChangedWords(service ServiceStatus) string {
+	if service.Changed.IsZero() {
+		return "> " + age(s.Time.Sub(s.Started))
+	}
+	return s.Ago(service.Changed)
+}
+
+// Ago says how long before the status was made something was.
+func (s Status) Ago(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return age(s.Time.Sub(t)) + " ago"
+}
+
+// age is a duration as people say it, in a unit of which there are several.
+func age(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 s"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	}
 }

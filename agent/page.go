@@ -1,0 +1,175 @@
+package agent
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+const (
+	// mostRows and mostProblems bound the page. All of it is in /status.
+	mostRows     = 3000
+	mostProblems = 200
+	// refreshes from the shortest to the longest time are allowed, in seconds.
+	minRefresh, maxRefresh = 2, 3600
+)
+
+// page shows the status to people: one document, without a script.
+type page struct {
+	status   func(now time.Time) Status
+	template *template.Template
+	policy   string
+}
+
+func newPage(status func(now time.Time) Status) page {
+	sum := sha256.Sum256([]byte(pageCSS))
+	functions := template.FuncMap{ // the ones that depend on a request are replaced there
+		"count": plural, "ago": func(time.Time) string { return "" }, "since": func(time.Time) string { return "" },
+		"short": func(string) string { return "" },
+	}
+	return page{
+		status:   status,
+		template: template.Must(template.New("page").Funcs(functions).Parse(pageHTML)),
+		// Keys, tags and errors may hold anything. Whatever gets past the escaping can
+		// neither run nor load anything.
+		policy: "default-src 'none'; img-src data:; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+			"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+	}
+}
+
+// pageView is what the template shows.
+type pageView struct {
+	Status
+	Style        template.CSS
+	Refresh      int // seconds; 0: never
+	Words        string
+	Notes        []pageNote
+	Counts       []pageCount
+	Rows         []pageRow
+	MoreRows     int
+	MoreProblems int
+}
+
+// pageNote is something about the daemon as a whole that needs attention.
+type pageNote struct{ What, Text string }
+
+type pageCount struct {
+	N           int
+	Name, Class string
+}
+
+type pageRow struct {
+	Name, Place string
+	Port        int
+	Tags        []string
+	State       string // in words
+	Class       string // its colour
+	Output      string
+	Changed     string
+}
+
+// ServeHTTP implements [http.Handler].
+func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	now := time.Now()
+	view := newPageView(p.status(now))
+	if n, err := strconv.Atoi(r.URL.Query().Get("refresh")); err == nil {
+		view.Refresh = min(max(n, minRefresh), maxRefresh)
+	}
+	var text bytes.Buffer
+	document := template.Must(p.template.Clone()).Funcs(template.FuncMap{
+		"ago":   view.Ago,
+		"since": func(t time.Time) string { return age(view.Time.Sub(t)) },
+		"short": func(key string) string { return strings.TrimPrefix(key, view.Watch.Tree) },
+	})
+	if err := document.Execute(&text, view); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Security-Policy", p.policy)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cache-Control", "no-store")
+	_, _ = text.WriteTo(w) // the client is gone
+}
+
+func newPageView(s Status) pageView {
+	view := pageView{Status: s, Style: template.CSS(pageCSS), Words: s.Sentence(), Notes: notes(s)} //nolint:gosec // it is ours
+	checks := s.Checks()
+	for _, status := range []string{api.HealthPassing, api.HealthWarning, api.HealthCritical, ""} {
+		if n := checks[status]; n > 0 {
+			view.Counts = append(view.Counts, pageCount{n, checkWords(status), checkClass(status)})
+		}
+	}
+	services := WorstFirst(s.Services)
+	view.MoreRows = max(0, len(services)-mostRows)
+	for _, service := range services[:len(services)-view.MoreRows] {
+		view.Rows = append(view.Rows, pageRow{
+			Name:    service.Name,
+			Place:   place(service, s.Watch.Tree),
+			Port:    service.Port,
+			Tags:    service.Tags,
+			State:   checkWords(service.Check),
+			Class:   checkClass(service.Check),
+			Output:  service.Output,
+			Changed: s.ChangedWords(service),
+		})
+	}
+	view.MoreProblems = max(0, len(s.Problems)-mostProblems)
+	view.Problems = s.Problems[:len(s.Problems)-view.MoreProblems]
+	return view
+}
+
+// place is where in the tree a service comes from: its namespace, or more if it has
+// another name there.
+func place(service ServiceStatus, tree string) string {
+	key := strings.TrimPrefix(service.Key, tree)
+	if folder, name := path.Split(key); name == service.Name {
+		return strings.TrimSuffix(folder, "/")
+	}
+	return key
+}
+
+// notes lists what is wrong with the daemon as a whole.
+func notes(s Status) []pageNote {
+	var all []pageNote
+	for _, note := range []pageNote{
+		{"Not ready", strings.Join(s.NotReady, "\n")},
+		{"The new configuration is refused, the old one is in force", s.Config.Error},
+		{"The new token is not used, the old one is in force", s.Token.Error},
+		{"The new certificates for Consul are not used, the old ones are in force", s.TLS.Error},
+		{"The catalog cannot be verified", s.Catalog.Error},
+	} {
+		if note.Text != "" {
+			all = append(all, note)
+		}
+	}
+	return all
+}
+
+// WorstFirst returns the services as people want to see them: those that are in trouble
+// first, and else in the order of their keys.
+func WorstFirst(services []ServiceStatus) []ServiceStatus {
+	rank := map[string]int{api.HealthCritical: 0, api.HealthWarning: 1, "": 2, api.HealthPassing: 3}
+	return slices.SortedStableFunc(slices.Values(services), func(a, b ServiceStatus) int {
+		return cmp.Or(cmp.Compare(rank[a.Check], rank[b.Check]), cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID))
+	})
+}
