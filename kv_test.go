@@ -111,7 +111,9 @@ func TestWatchHasABudget(t *testing.T) {
 		w.says(event("DELETED", "b"))
 		w.holds("c")
 		w.kubectl.Close()
-		<-w.ended
+		if err := <-w.ended; err == nil {
+			t.Error("removals that are held are no failure")
+		}
 	})
 }
 

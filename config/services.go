@@ -48,15 +48,13 @@ const (
 
 // metaPair refuses what Consul would refuse, and what says whose a service is.
 func metaPair(name, value string) error {
-	foreign := func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
-	}
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 	reserved := name == "managed-by" || name == "external-source"
 	for _, prefix := range []string{"consul-", "k8s-registrar-", "external-k8s-"} {
 		reserved = reserved || strings.HasPrefix(name, prefix)
 	}
 	switch {
-	case name == "" || len(name) > maxMetaKey || strings.ContainsFunc(name, foreign):
+	case name == "" || len(name) > maxMetaKey || strings.Trim(name, letters) != "":
 		return fmt.Errorf("%q is not 1 to %d letters, digits, - and _, as a key of Consul's meta must be", name, maxMetaKey)
 	case reserved:
 		return fmt.Errorf("%q is reserved: choose another key", name)

@@ -3,6 +3,7 @@ package kvschema
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,11 +83,9 @@ func (c *Check) check() error {
 }
 
 func oneOf(field *string, value string, words ...string) error {
-	for _, word := range words {
-		if value == word {
-			*field = value
-			return nil
-		}
+	if slices.Contains(words, value) {
+		*field = value
+		return nil
 	}
 	return fmt.Errorf("want %s or %s", strings.Join(words[:len(words)-1], ", "), words[len(words)-1])
 }

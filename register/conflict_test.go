@@ -2,6 +2,7 @@ package register_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -81,9 +82,7 @@ func TestMappingDecomposes(t *testing.T) {
 		var found []string
 		for _, part := range components(tree) {
 			d, p := mapping.Desired(part, node1)
-			for id, r := range d.Want {
-				sum.Want[id] = r
-			}
+			maps.Copy(sum.Want, d.Want)
 			for key := range d.Keep {
 				sum.Keep[key] = struct{}{}
 			}

@@ -108,18 +108,24 @@ func Diff(prefix string, pairs []kvschema.Pair, in Input, o Options) Plan {
 	}
 	slices.SortStableFunc(plan.Changes, func(a, b Change) int { return int(a.Action - b.Action) })
 
-	var removals []Change
-	for _, entry := range entries {
-		if o.Prune == PruneAbsent && !present[entry.Key] || o.Prune == PruneDeleted && deleted[entry.Key] {
-			removals = append(removals, entry.Removal())
-		}
-	}
+	removals := o.Prune.removals(entries, present, deleted)
 	if o.Budget.allows(len(removals), len(entries)) {
 		plan.Changes = append(plan.Changes, removals...)
 	} else {
 		plan.Held = removals
 	}
 	return plan
+}
+
+// removals are those of what is not there any more, as far as it is to go.
+func (p Prune) removals(entries []Entry, present, deleted map[string]bool) []Change {
+	var removals []Change
+	for _, entry := range entries {
+		if p == PruneAbsent && !present[entry.Key] || p == PruneDeleted && deleted[entry.Key] {
+			removals = append(removals, entry.Removal())
+		}
+	}
+	return removals
 }
 
 // put plans to store an object under a key, unless the entry that is there, if any, says
