@@ -124,7 +124,7 @@ func newPageView(s Status) pageView {
 	for _, service := range services[:len(services)-view.MoreRows] {
 		view.Rows = append(view.Rows, pageRow{
 			Name:    service.Name,
-			Place:   whence(service, s.Watch.Tree),
+			Place:   home(service, s.Watch.Tree),
 			Port:    service.Port,
 			Tags:    service.Tags,
 			State:   checkWords(service.Check),
@@ -138,9 +138,9 @@ func newPageView(s Status) pageView {
 	return view
 }
 
-// whence is where in the tree a service comes from: its namespace, or more if it has
+// home is where in the tree a service comes from: its namespace, or more if it has
 // another name there.
-func whence(service ServiceStatus, tree string) string {
+func home(service ServiceStatus, tree string) string {
 	key := strings.TrimPrefix(service.Key, tree)
 	if folder, name := path.Split(key); name == service.Name {
 		return strings.TrimSuffix(folder, "/")

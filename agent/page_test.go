@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/e2e/needs"
 )
 
 // sample is a node on a bad day.
@@ -169,13 +171,7 @@ func TestAge(t *testing.T) {
 
 // TestPageInABrowser looks at the page as people do. What it saw is in bin/page.
 func TestPageInABrowser(t *testing.T) {
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("K8S_REGISTRAR_TEST_ALL") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("chromium is missing")
-	}
+	chromium := needs.Program(t, "chromium", "chromium")
 	server := httptest.NewServer(newPage(sample))
 	defer server.Close()
 	dir, err := filepath.Abs("../bin/page")

@@ -20,10 +20,10 @@ type Transport struct {
 	current atomic.Pointer[http.Transport]
 }
 
-// NewTransport returns a transport with the material in the files. The function fresh makes
+// NewTransport returns a transport with the material in the files. The function build makes
 // everything of it but the TLS configuration.
-func NewTransport(files TLSFiles, fresh func() *http.Transport) (*Transport, error) {
-	t := &Transport{make: fresh, files: files}
+func NewTransport(files TLSFiles, build func() *http.Transport) (*Transport, error) {
+	t := &Transport{make: build, files: files}
 	m, err := files.read()
 	if err != nil {
 		return nil, err
