@@ -43,7 +43,11 @@ func (c *Cluster) makeClient(node Node) (*Process, error) {
 		own["node_id"] = newUUID()
 	}
 	config := merge(baseConfig(), own, c.config, node.Config)
-	return newProcess(c.binary, node.Name, c.management, config)
+	client, err := newProcess(c.binary, node.Name, c.management, config)
+	if err == nil {
+		client.configDir = node.ConfigDir
+	}
+	return client, err
 }
 
 // nextName returns the name of the next client agent that was given none.

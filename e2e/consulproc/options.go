@@ -21,7 +21,10 @@ type Options struct {
 
 // A Node says what is special about one client agent.
 type Node struct {
-	Name     string         // "" means client-1 and so on
-	Config   map[string]any // merged over Options.Config
-	RandomID bool           // let Consul invent a node ID and keep it in the data: Wipe changes it
+	Name   string         // "" means client-1 and so on
+	Config map[string]any // merged over Options.Config
+	// ConfigDir is a directory of more configuration files, which Consul reads again when it
+	// is reloaded; "" means none.
+	ConfigDir string
+	RandomID  bool // let Consul invent a node ID and keep it in the data: Wipe changes it
 }

@@ -19,6 +19,7 @@ type Process struct {
 	claim        io.Closer // holds address
 	dir          string
 	management   string // "" without ACLs
+	configDir    string // "" is none
 	transport    *http.Transport
 
 	mu      sync.Mutex // guards the following
@@ -94,7 +95,11 @@ func (p *Process) launchLocked() error {
 	if err := writeConfig(file, p.config); err != nil {
 		return err
 	}
-	child, err := spawn(p.dir, p.logFile(), p.binary, "agent", "-config-file="+file)
+	args := []string{"agent", "-config-file=" + file}
+	if p.configDir != "" {
+		args = append(args, "-config-dir="+p.configDir)
+	}
+	child, err := spawn(p.dir, p.logFile(), p.binary, args...)
 	if err != nil {
 		return err
 	}
