@@ -30,7 +30,7 @@ func Definitions(service string, tags []string, site Site) []Definition {
 		}
 	}
 	if site.Generation.v3() {
-		for _, tag := range slices.Sorted(slices.Values(tags)) {
+		for _, tag := range tags {
 			if name, option, ok := defined(tag); ok {
 				parts[name] = append(parts[name], option)
 			}
@@ -39,6 +39,7 @@ func Definitions(service string, tags []string, site Site) []Definition {
 	}
 	var made []Definition
 	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		slices.Sort(parts[name])
 		made = append(made, Definition{Name: name, Is: strings.Join(parts[name], "\n")})
 	}
 	return made

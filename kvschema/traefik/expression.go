@@ -3,6 +3,7 @@ package traefik
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -45,14 +46,26 @@ func (t Term) expression() (string, error) {
 	case "Method":
 		return t.any(methodMatcher)
 	case "Headers":
-		return every(pairs(t.Arguments), headerMatcher)
+		return every(lastOfEach(pairs(t.Arguments)), headerMatcher)
 	case "HeadersRegexp":
-		return every(pairs(t.Arguments), headerRegexpMatcher)
+		return every(lastOfEach(pairs(t.Arguments)), headerRegexpMatcher)
 	case "Query":
 		return every(t.queryPairs(), queryMatcher)
 	default:
 		return "", nil
 	}
+}
+
+// lastOfEach drops pairs whose name comes again: Traefik 1.7 keeps headers in a map.
+func lastOfEach(list [][2]string) [][2]string {
+	var made [][2]string
+	for i, pair := range list {
+		again := slices.ContainsFunc(list[i+1:], func(later [2]string) bool { return later[0] == pair[0] })
+		if !again {
+			made = append(made, pair)
+		}
+	}
+	return made
 }
 
 // any joins the arguments' matchers with "or".

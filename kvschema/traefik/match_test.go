@@ -46,12 +46,12 @@ func matchesTerm(term traefik.Term, r request) bool {
 	case "Method":
 		return some(func(method string) bool { return strings.EqualFold(method, r.method) })
 	case "Headers":
-		return each(term.Arguments, func(name, want string) bool {
+		return each(inMap(term.Arguments), func(name, want string) bool {
 			got, ok := r.headers[strings.ToLower(name)]
 			return ok && (want == "" || want == got)
 		})
 	case "HeadersRegexp":
-		return each(term.Arguments, func(name, pattern string) bool {
+		return each(inMap(term.Arguments), func(name, pattern string) bool {
 			got, ok := r.headers[strings.ToLower(name)]
 			return ok && regexp.MustCompile(pattern).MatchString(got)
 		})
@@ -71,6 +71,19 @@ func each(list []string, match func(name, value string) bool) bool {
 		}
 	}
 	return true
+}
+
+// inMap keeps the last of several values of one name, as a map does.
+func inMap(list []string) []string {
+	values := map[string]string{}
+	for i := 0; i < len(list); i += 2 {
+		values[list[i]] = list[i+1]
+	}
+	var made []string
+	for name, value := range values {
+		made = append(made, name, value)
+	}
+	return made
 }
 
 // mux is gorilla/mux's way from a template to an expression: each variable is a
@@ -177,7 +190,7 @@ func drawRule(t *rapid.T) string {
 		for range count {
 			switch name {
 			case "Headers":
-				list = append(list, rapid.SampledFrom([]string{"X-A,1", "x-b,", "X-B,2", "X-A, "}).Draw(t, "header"))
+				list = append(list, rapid.SampledFrom([]string{"X-A,1", "x-b, ", "X-B,2", "X-A, "}).Draw(t, "header"))
 			case "HeadersRegexp":
 				list = append(list, rapid.SampledFrom([]string{"X-A,^[0-9]$", "X-B,2", "x-a,."}).Draw(t, "header"))
 			case "Query":
@@ -216,20 +229,16 @@ func drawRequest(t *rapid.T) request {
 
 // A request matches in both generations or in neither.
 func TestTranslatedRulesMatchTheSameRequests(t *testing.T) {
-	var matched, refused, all int
+	var matched, all int
 	rapid.Check(t, func(t *rapid.T) {
 		text := drawRule(t)
 		rule, err := traefik.ParseRule(text)
 		if err != nil {
-			if strings.Contains(text, "Headers") { // an empty value at the end is dropped
-				return
-			}
 			t.Fatalf("%s: %v", text, err)
 		}
 		all++
 		expression, err := rule.Expression()
 		if err != nil {
-			refused++
 			t.Fatalf("%s: %v", text, err)
 		}
 		for range 10 {

@@ -211,3 +211,6 @@ func TestEveryRowOfTheTable(t *testing.T) {
 		})
 	}
 }
+
+// sorted sorts a copy.
+func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
