@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-registrar/k8s-registrar/kvschema/traefik"
+	"github.com/k8s-registrar/k8s-registrar/kvschema/traefik/traefiktest"
 )
 
 // echoserver is the customer's own Service.
@@ -51,7 +52,7 @@ traefik.http.services.default_echoserver.loadbalancer.server.weight=10`, "~", "`
 	}
 	for _, host := range []string{"echoserver.example.com", "echo.example.com", "example.com", "x.echo.example.com"} {
 		for _, method := range []string{"GET", "POST", "PUT", "HEAD"} {
-			r := request{method: method, host: host, path: "/any"}
+			r := traefiktest.Request{Method: method, Host: host, Path: "/any"}
 			want := strings.HasPrefix(host, "echo") && (method == "GET" || method == "POST")
 			if one, three := matches1(rule, r), matches3(t, expression, r); one != want || three != want {
 				t.Errorf("%s %s: Traefik 1.7 %t, Traefik 3 %t, want %t", method, host, one, three, want)

@@ -1,6 +1,7 @@
 package traefik
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,7 +11,7 @@ import (
 
 // The rules of [Lint], by the names under which their severity can be set.
 const (
-	RuleTOML         = "v1-toml"       // would freeze Traefik 1.7 for all services
+	RuleFreeze         = "v1-freeze"       // would freeze Traefik 1.7 for all services
 	RuleV1Rule       = "v1-rule"       // Traefik 1.7 would drop the frontend
 	RuleV1Name       = "v1-name"       // Traefik 1.7 does not read the annotation
 	RuleV3Rule       = "v3-rule"       // Traefik 2 and 3 would drop the router
@@ -25,7 +26,7 @@ const (
 // DefaultSeverities are those of all rules: refused is what harms other services.
 func DefaultSeverities() map[string]Severity {
 	return map[string]Severity{
-		RuleTOML: Refuse, RuleConflict: Refuse,
+		RuleFreeze: Refuse, RuleConflict: Refuse,
 		RuleV1Rule: Warn, RuleV1Name: Warn, RuleV3Rule: Warn, RuleV3Lost: Warn,
 		RuleEnable: Warn, RuleConstraint: Warn, RuleDefaultRoute: Warn,
 		RuleV3Review: Off,
@@ -163,31 +164,35 @@ func (l *linter) toml(annotation Annotation, name, value string) {
 	}
 	text, err := Unescape(value)
 	if err != nil {
-		l.find(RuleTOML, name, "Traefik 1.7 would take no change of any service any more: "+err.Error())
+		l.find(RuleFreeze, name, "Traefik 1.7 would take no change of any service any more: "+err.Error())
 		return
 	}
 	if strings.HasSuffix(annotation.Name, "eaders") && strings.Contains(text, ":") {
 		for pair := range strings.SplitSeq(text, "||") {
 			if key, _, ok := strings.Cut(pair, ":"); ok && !isToken(strings.TrimSpace(key)) {
-				l.find(RuleTOML, name, fmt.Sprintf("Traefik 1.7 would take no change of any service any more: %q is no name of a header", strings.TrimSpace(key)))
+				l.find(RuleFreeze, name, fmt.Sprintf("Traefik 1.7 would take no change of any service any more: %q is no name of a header", strings.TrimSpace(key)))
 			}
 		}
 	}
 	if segment, ok := strings.CutPrefix(name, "traefik.frontends."); ok {
 		if segment, _, _ = strings.Cut(segment, "."); strings.ContainsAny(segment, `"\`) {
-			l.find(RuleTOML, name, "Traefik 1.7 would take no change of any service any more: leave quotes and backslashes out of the name")
+			l.find(RuleFreeze, name, "Traefik 1.7 would take no change of any service any more: leave quotes and backslashes out of the name")
 		}
 	}
 }
 
 func (l *linter) v1Rule(name, value string) {
 	text, err := Unescape(value)
-	if err != nil || strings.Contains(text, "{{") {
+	if err != nil || strings.TrimSuffix(text, ".") == "" || strings.Contains(text, "{{") {
 		return // said already, or for Traefik 1.7 to expand
 	}
 	rule, err := ParseRule(strings.TrimSuffix(text, "."))
 	if err == nil {
 		err = rule.compiles()
+	}
+	if errors.Is(err, errEmpty) {
+		l.find(RuleFreeze, name, "Traefik 1.7 would stumble and take no change of any service any more: write a rule")
+		return
 	}
 	if err != nil {
 		l.find(RuleV1Rule, name, "Traefik 1.7 would drop the frontend: "+err.Error())

@@ -33,19 +33,23 @@ func TestLint(t *testing.T) {
 		{
 			"a quote", traefik.Site{Generation: traefik.V1},
 			[]string{`traefik.frontend.rule=HeadersRegexp:A,"b"`},
-			[]string{"refuse v1-toml traefik.frontend.rule"},
+			[]string{"refuse v1-freeze traefik.frontend.rule"},
 		},
 		{
 			"an escape of regular expressions", traefik.Site{Generation: traefik.V1},
 			[]string{`traefik.frontend.rule=Path:/x/{id:\d+}`},
-			[]string{"refuse v1-toml traefik.frontend.rule"},
+			[]string{"refuse v1-freeze traefik.frontend.rule"},
+		},
+		{
+			"a rule of nothing but semicolons", traefik.Site{Generation: traefik.V1},
+			[]string{"traefik.frontend.rule=;;"}, []string{"refuse v1-freeze traefik.frontend.rule"},
 		},
 		{"an escape of TOML", traefik.Site{Generation: traefik.V1}, []string{`traefik.frontend.rule=Path:/x/{id:\\d+}`}, nil},
 		{"a number is not pasted", traefik.Site{Generation: traefik.V1}, []string{rule, `traefik.frontend.priority="1"`}, nil},
 		{
 			"a header's name is a key of TOML", traefik.Site{Generation: traefik.V1},
 			[]string{rule, "traefik.frontend.headers.customRequestHeaders=X A:1"},
-			[]string{"refuse v1-toml traefik.frontend.headers.customRequestHeaders"},
+			[]string{"refuse v1-freeze traefik.frontend.headers.customRequestHeaders"},
 		},
 		{
 			"for Traefik 3 a quote is harmless", traefik.Site{Generation: traefik.V1},
@@ -112,7 +116,7 @@ func TestLint(t *testing.T) {
 			[]string{"traefik.tags=kubernetes"}, []string{"refuse default-route traefik.frontend.rule"},
 		},
 		{
-			"silenced by the site", traefik.Site{Generation: traefik.V1, Severities: map[string]traefik.Severity{traefik.RuleTOML: traefik.Off}},
+			"silenced by the site", traefik.Site{Generation: traefik.V1, Severities: map[string]traefik.Severity{traefik.RuleFreeze: traefik.Off}},
 			[]string{`traefik.frontend.rule=Host:"`}, nil,
 		},
 	} {

@@ -31,9 +31,31 @@ func ParseRule(text string) (Rule, error) {
 		rule = append(rule, term)
 	}
 	if len(rule) == 0 {
-		return nil, errors.New("it is empty")
+		return nil, errEmpty
 	}
-	return rule, nil
+	return rule, rule.checkVariables()
+}
+
+var errEmpty = errors.New("it is empty")
+
+// checkVariables holds the variables of Query to what gorilla/mux takes: each name
+// once.
+func (rule Rule) checkVariables() error {
+	seen := map[string]bool{}
+	for _, term := range rule {
+		if term.Name != "Query" {
+			continue
+		}
+		for _, pair := range term.queryPairs() {
+			for _, name := range variables(pair[0] + "=" + pair[1]) {
+				if seen[name] {
+					return fmt.Errorf("the variable {%s} of Query is there twice: give each its own name", name)
+				}
+				seen[name] = true
+			}
+		}
+	}
+	return nil
 }
 
 func parseTerm(part string) (Term, error) {

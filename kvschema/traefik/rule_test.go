@@ -66,6 +66,7 @@ func TestRulesThatTraefik1Refuses(t *testing.T) {
 		{"HeadersRegexp:a,b,c", "name,value"},
 		{"Query:a", "not pairs"},
 		{"Query:a=b=c", "not pairs"},
+		{"Query:a={n};Query:b={n}", "{n} of Query is there twice"},
 		{"Host:{{.ServiceName}}.x", "template"},
 	} {
 		if _, err := traefik.ParseRule(test.rule); err == nil || !strings.Contains(err.Error(), test.want) {

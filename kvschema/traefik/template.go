@@ -66,6 +66,22 @@ func cutVariable(text string) (before, variable, after string, err error) {
 	return text, "", "", nil
 }
 
+// variables are the names of those in a template, as far as it can be read.
+func variables(template string) []string {
+	var names []string
+	for rest := template; rest != ""; {
+		_, variable, after, err := cutVariable(rest)
+		if err != nil {
+			break
+		}
+		if name, _, _ := strings.Cut(variable, ":"); name != "" {
+			names = append(names, name)
+		}
+		rest = after
+	}
+	return names
+}
+
 func checkVariable(variable string) error {
 	name, pattern, given := strings.Cut(variable, ":")
 	if name == "" || given && pattern == "" {
