@@ -33,6 +33,22 @@ func DefaultSeverities() map[string]Severity {
 	}
 }
 
+// RuleMeanings says of each rule what it finds.
+func RuleMeanings() map[string]string {
+	return map[string]string{
+		RuleFreeze:       "a value that makes Traefik 1.7 refuse every change of every service until it is gone",
+		RuleConflict:     "a router, service or middleware that an older Service defines otherwise: Traefik 2 and 3 delete it for both; a frontend that two services have freezes Traefik 1.7",
+		RuleV1Rule:       "a rule that Traefik 1.7 drops",
+		RuleV1Name:       "an annotation that Traefik 1.7 does not read, such as one with another case",
+		RuleV3Rule:       "a rule that Traefik 3 drops",
+		RuleV3Lost:       "an annotation that has no counterpart in Traefik 2 and 3",
+		RuleV3Review:     "an annotation that becomes something a little different",
+		RuleEnable:       "a `traefik.enable` that not every Traefik reads",
+		RuleConstraint:   "a Service that asks for routes but lacks the tag of the constraint",
+		RuleDefaultRoute: "a Service without a rule, for which Traefik makes one up",
+	}
+}
+
 // SeverityOf is how severe the findings of a rule are at this site.
 func (s Site) SeverityOf(rule string) Severity {
 	if severity, ok := s.Severities[rule]; ok {
