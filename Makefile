@@ -49,7 +49,7 @@ test: bin/consul ## Run all tests, those against a real Consul too, with the rac
 	CONSUL_BIN='$(CURDIR)/bin/consul' go test -race -timeout 30m ./...
 
 oracle: ## Hold what we know of Traefik against its own code (the first time takes minutes)
-	cd e2e/traefik && go test ./...
+	cd e2e/traefik && go test ./... -rapid.checks=5000
 
 # In CI a check that changed a file fails; a developer's uncommitted work does not.
 check: ## Lint, vet, and look for untidy go.mod and unformatted code

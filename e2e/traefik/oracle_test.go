@@ -121,10 +121,13 @@ func TestTraefiksAgree(t *testing.T) {
 func TestParsersAgree(t *testing.T) {
 	pieces := []string{
 		"Host", "host", "Path", "Headers", "HeadersRegexp", "Query", "Method", "AddPrefix", "HostRegexp", "Nothing",
-		":", ":", ",", ";", " ", "=", "a", "/x", "{", "}", "{n}", "*",
+		":", ":", ",", ";", " ", "=", "a", "/x", "{", "}", "{n}", "{n:[0-9]+}", "{:}", "[", "*",
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 12).Draw(t, "pieces"), "")
+		if strings.Contains(text, "{{") {
+			t.Skip("Traefik 1.7 expands templates before it parses")
+		}
 		_, want := traefik1(text)
 		_, got := traefik.ParseRule(text)
 		if (want == nil) != (got == nil) {

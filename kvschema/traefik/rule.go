@@ -3,6 +3,7 @@ package traefik
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -47,7 +48,11 @@ func (rule Rule) checkVariables() error {
 			continue
 		}
 		for _, pair := range term.queryPairs() {
-			for _, name := range variables(pair[0] + "=" + pair[1]) {
+			template := pair[0] + "=" + pair[1]
+			if _, err := expand(template, inQuery); err != nil {
+				return fmt.Errorf("Query: %w", err)
+			}
+			for _, name := range variables(template) {
 				if seen[name] {
 					return fmt.Errorf("the variable {%s} of Query is there twice: give each its own name", name)
 				}
@@ -99,6 +104,11 @@ func (t Term) checkPairs() error {
 	case "Headers", "HeadersRegexp":
 		if len(t.Arguments)%2 != 0 {
 			return fmt.Errorf("%s has %d arguments: write name,value for each header", t.Name, len(t.Arguments))
+		}
+		for _, pair := range pairs(t.Arguments) {
+			if _, err := regexp.Compile(pair[1]); err != nil && t.Name == "HeadersRegexp" {
+				return fmt.Errorf("%s: %w", t.Name, err)
+			}
 		}
 	case "Query":
 		var pieces int

@@ -66,6 +66,8 @@ func TestRulesThatTraefik1Refuses(t *testing.T) {
 		{"HeadersRegexp:a,b,c", "name,value"},
 		{"Query:a", "not pairs"},
 		{"Query:a=b=c", "not pairs"},
+		{"Query:a={", "not closed"},
+		{"HeadersRegexp:a,[", "missing closing"},
 		{"Query:a={n};Query:b={n}", "{n} of Query is there twice"},
 		{"Host:{{.ServiceName}}.x", "template"},
 	} {
