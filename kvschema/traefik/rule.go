@@ -39,8 +39,8 @@ func ParseRule(text string) (Rule, error) {
 
 var errEmpty = errors.New("it is empty")
 
-// checkVariables holds the variables of Query to what gorilla/mux takes: each name
-// once.
+// checkVariables holds the variables of Query to what gorilla/mux takes: no name
+// in two of them.
 func (rule Rule) checkVariables() error {
 	seen := map[string]bool{}
 	for _, term := range rule {
@@ -52,10 +52,11 @@ func (rule Rule) checkVariables() error {
 			if _, err := expand(template, inQuery); err != nil {
 				return fmt.Errorf("Query: %w", err)
 			}
-			for _, name := range variables(template) {
-				if seen[name] {
-					return fmt.Errorf("the variable {%s} of Query is there twice: give each its own name", name)
-				}
+			names := variables(template)
+			if i := slices.IndexFunc(names, func(name string) bool { return seen[name] }); i >= 0 {
+				return fmt.Errorf("the variable {%s} of Query is there twice: give each its own name", names[i])
+			}
+			for _, name := range names {
 				seen[name] = true
 			}
 		}
