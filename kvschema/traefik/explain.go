@@ -147,10 +147,9 @@ func linked(protocol, service string, tags []string) string {
 	names := map[string]bool{}
 	var last string
 	for _, tag := range tags {
-		name, _, ok := defined(tag)
-		if rest, is := strings.CutPrefix(name, protocol+" service "); ok && is {
-			names[rest] = true
-			last = rest
+		if what, _, ok := defined(tag); ok && what.kind == protocol+" service" {
+			names[what.name] = true
+			last = what.name
 		}
 	}
 	switch len(names) {

@@ -11,7 +11,7 @@ import (
 
 // The rules of [Lint], by the names under which their severity can be set.
 const (
-	RuleFreeze         = "v1-freeze"       // would freeze Traefik 1.7 for all services
+	RuleFreeze       = "v1-freeze"     // would freeze Traefik 1.7 for all services
 	RuleV1Rule       = "v1-rule"       // Traefik 1.7 would drop the frontend
 	RuleV1Name       = "v1-name"       // Traefik 1.7 does not read the annotation
 	RuleV3Rule       = "v3-rule"       // Traefik 2 and 3 would drop the router

@@ -145,7 +145,7 @@ func TestTwoServicesThatDefineOneName(t *testing.T) {
 	names := func(service string, generation traefik.Generation, tags ...string) map[string]string {
 		made := map[string]string{}
 		for _, definition := range traefik.Definitions(service, tags, traefik.Site{Generation: generation}) {
-			made[definition.Name] = definition.Is
+			made[definition.Kind+" "+definition.Name] = definition.Is
 		}
 		return made
 	}
@@ -165,7 +165,7 @@ func TestTwoServicesThatDefineOneName(t *testing.T) {
 		t.Error("what is disabled defines nothing")
 	}
 	one, two = names("cart", traefik.V1, "traefik.frontends.api.rule=Host:a"), names("cart-api", traefik.V1)
-	if one["1.7 frontend cart-api"] == "" || one["1.7 frontend cart-api"] == two["1.7 frontend cart-api"] {
+	if one["frontend cart-api"] == "" || one["frontend cart-api"] == two["frontend cart-api"] {
 		t.Errorf("Traefik 1.7 would have one frontend twice: %q, %q", one, two)
 	}
 }

@@ -32,22 +32,22 @@ func (r Router) tag(option string) string {
 
 // routersOf reads the routers of Traefik 2 and 3 from tags, sorted.
 func routersOf(tags []string) []Router {
-	found := map[string]Router{}
+	found := map[thing]Router{}
 	for _, tag := range tags {
-		name, option, ok := defined(tag)
-		fields := strings.SplitN(name, " ", 3)
-		if !ok || fields[1] != "router" {
+		what, option, ok := defined(tag)
+		protocol, isRouter := strings.CutSuffix(what.kind, " router")
+		if !ok || !isRouter {
 			continue
 		}
-		router := found[name]
-		router.protocol, router.Name = fields[0], fields[2]
+		router := found[what]
+		router.protocol, router.Name = protocol, what.name
 		key, value, _ := strings.Cut(option, "=")
 		router.option(key, value)
-		found[name] = router
+		found[what] = router
 	}
 	var made []Router
-	for _, name := range slices.Sorted(maps.Keys(found)) {
-		made = append(made, found[name])
+	for _, what := range slices.SortedFunc(maps.Keys(found), thing.compare) {
+		made = append(made, found[what])
 	}
 	return made
 }
