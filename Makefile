@@ -1,7 +1,7 @@
 # Everything this repository needs is Go, make, git and a C compiler (for the race detector).
 MAKEFLAGS += --warn-undefined-variables
 .DEFAULT_GOAL := help
-.PHONY: build package bin/consul demo drill chaos test check fmt vuln fuzz clean help
+.PHONY: build package bin/consul demo drill chaos test oracle check fmt vuln fuzz clean help
 
 CI ?=
 KEEP ?=
@@ -47,6 +47,9 @@ chaos: build bin/consul ## Break things at random for SECONDS, from SEED, and ch
 
 test: bin/consul ## Run all tests, those against a real Consul too, with the race detector
 	CONSUL_BIN='$(CURDIR)/bin/consul' go test -race -timeout 30m ./...
+
+oracle: ## Hold what we know of Traefik against its own code (the first time takes minutes)
+	cd e2e/traefik && go test ./... -rapid.checks=5000
 
 # In CI a check that changed a file fails; a developer's uncommitted work does not.
 check: ## Lint, vet, and look for untidy go.mod and unformatted code

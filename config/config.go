@@ -29,6 +29,7 @@ type Config struct {
 	Consul    Consul
 	Node      Node
 	Services  Services
+	Traefik   Traefik
 	Check     Check
 	Watch     Watch
 	Reconcile Reconcile
@@ -74,6 +75,15 @@ type Services struct {
 	Weight           int               // in answers of Consul's DNS, 1 to 65535
 	Address          string            // an IP address or "node"; empty: left to Consul
 	DualStack        bool              // announce the node's IPv4 and IPv6 addresses
+}
+
+// Traefik says what is known of the site's Traefiks.
+type Traefik struct {
+	Generation       string            // "v1", "v3" or "both"
+	Constraint       string            // the tag that constraints ask for; empty: none
+	ExposedByDefault bool              // as in Traefik's own configuration
+	TLSEntryPoints   []string          // the entry points that speak TLS
+	Severity         map[string]string // of findings: "refuse", "warn" or "off", by rule
 }
 
 // Check says how Consul checks a service. The fields are of plain types, so
@@ -153,6 +163,7 @@ func Default() Config {
 			Name:   "{name}",
 			Weight: 1,
 		},
+		Traefik: Traefik{Generation: "v1", ExposedByDefault: true, TLSEntryPoints: []string{"https"}},
 		Check: Check{
 			Interval:               10 * time.Second,
 			Timeout:                2 * time.Second,

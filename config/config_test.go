@@ -59,7 +59,7 @@ func TestSettingNames(t *testing.T) {
 }
 
 func TestIsBool(t *testing.T) {
-	bools := []string{"guard.allow_removals", "services.opt_in", "services.dual_stack", "telemetry.reload"}
+	bools := []string{"guard.allow_removals", "services.opt_in", "services.dual_stack", "telemetry.reload", "traefik.exposed_by_default"}
 	for _, s := range new(Config).Settings() {
 		if got, want := s.IsBool(), slices.Contains(bools, s.Name); got != want {
 			t.Errorf("%s: IsBool is %v, want %v", s.Name, got, want)

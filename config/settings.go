@@ -52,7 +52,7 @@ func (c *Config) Settings() []Setting {
 		{"instance", "mark the services as those of `NAME`", of(&c.Instance, instance)},
 		{"on_stop", "when told to stop `DO` this with the services: keep, maintenance or deregister", of(&c.OnStop, oneOf(Keep, Maintenance, Deregister))},
 	},
-		c.Consul.settings(), c.Node.settings(), c.Services.settings(), c.Check.settings(), c.Watch.settings(),
+		c.Consul.settings(), c.Node.settings(), c.Services.settings(), c.Traefik.settings(), c.Check.settings(), c.Watch.settings(),
 		c.Reconcile.settings(), c.Guard.settings(), c.Telemetry.settings(), c.Log.settings())
 }
 
@@ -88,6 +88,16 @@ func (s *Services) settings() []Setting {
 		{"services.weight", "give every service the weight `N`", of(&s.Weight, wholeIn(1, 65535))},
 		{"services.address", "announce every service at `ADDRESS`, an IP address or node; empty: leave it to Consul", of(&s.Address, serviceAddress)},
 		{"services.dual_stack", "announce the node's IPv4 and IPv6 addresses", of(&s.DualStack, boolean)},
+	}
+}
+
+func (t *Traefik) settings() []Setting {
+	return []Setting{
+		{"traefik.generation", "announce tags for Traefik `GENERATION` v1, v3 or both", of(&t.Generation, oneOf("v1", "v3", "both"))},
+		{"traefik.constraint", "expect Traefik's constraints to ask for `TAG`; empty: there are none", of(&t.Constraint, tag)},
+		{"traefik.exposed_by_default", "expect Traefik to route services without traefik.enable", of(&t.ExposedByDefault, boolean)},
+		{"traefik.tls_entry_points", "expect the entry points `NAMES` to speak TLS", of(&t.TLSEntryPoints, listOf(entryPoint))},
+		{"traefik.severity", "let findings `RULE=SEVERITY,...` be refuse, warn or off", of(&t.Severity, tableOf(severity))},
 	}
 }
 

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema/traefik"
 )
 
 // decode reads one value. It depends on its arguments only. It returns neither a
 // service nor an error for a value that asks for nothing, such as a Service of a type
 // that is not announced, and with an error what the value claims all the same.
-func decode(rules Rules, ref Ref, value []byte) (*Service, []Claim, error) {
-	d := draft{rules: rules, service: Service{Ref: ref, As: rules.as(ref)}}
+func decode(rules Rules, site traefik.Site, ref Ref, value []byte) (*Service, []Claim, error) {
+	d := draft{rules: rules, site: site, service: Service{Ref: ref, As: rules.as(ref)}}
 	wanted, err := d.read(value)
 	switch {
 	case err != nil:
@@ -26,6 +28,7 @@ func decode(rules Rules, ref Ref, value []byte) (*Service, []Claim, error) {
 // for until it is known what that means.
 type draft struct {
 	rules   Rules
+	site    traefik.Site
 	service Service
 
 	announce, ignore *bool

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"hash/maphash"
 	"slices"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema/traefik"
 )
 
 // Reading is what is known of one key: its place, its age, and what its value said.
@@ -39,12 +41,20 @@ func ByKey(a, b *Reading) int { return cmp.Compare(a.Key, b.Key) }
 type Reader struct {
 	prefix string
 	rules  Rules
+	site   traefik.Site
 	seed   maphash.Seed
 }
 
 // NewReader returns a Reader of the tree below the prefix, see [Prefix].
 func NewReader(prefix string, rules Rules) Reader {
 	return Reader{prefix: prefix, rules: rules, seed: maphash.MakeSeed()}
+}
+
+// For returns a Reader that makes the tags for a site's Traefiks. Without it they are what
+// the annotations say, for Traefik 1.7.
+func (r Reader) For(site traefik.Site) Reader {
+	r.site = site
+	return r
 }
 
 // Stands tells whether a key stands for a Service.
@@ -70,7 +80,7 @@ func (r Reader) Read(pair Pair, before *Reading) (*Reading, bool) {
 	if before != nil && before.Ref == now.Ref && before.ModifyIndex == now.ModifyIndex && before.sum == now.sum {
 		return before, true
 	}
-	now.service, now.claims, now.err = decode(r.rules, ref, pair.Value)
+	now.service, now.claims, now.err = decode(r.rules, r.site, ref, pair.Value)
 	if now.err != nil && before != nil && before.service != nil {
 		lastGood := *before.service
 		lastGood.Ref = ref

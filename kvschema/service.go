@@ -63,6 +63,8 @@ type Service struct {
 	Traefik []string
 	// TraefikPort is the place of that port among Ports.
 	TraefikPort int
+	// Defines are the claims on what those tags define for all of Traefik.
+	Defines []Claim
 	// Meta is what the Service adds to the meta of what is registered.
 	Meta map[string]string
 	// Weights are 0 for Consul's own.

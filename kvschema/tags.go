@@ -18,12 +18,8 @@ func (d *draft) readTags(annotations object) error {
 		}
 		tags = append(tags, made...)
 	}
-	var size int
-	for _, tag := range tags {
-		size += len(tag)
-	}
-	if size > MaxTagBytes {
-		return fmt.Errorf("the tags hold %d bytes together: at most %d are announced", size, MaxTagBytes)
+	if err := checkSize(tags); err != nil {
+		return err
 	}
 	for _, tag := range set(tags) {
 		if forTraefik(tag) {
@@ -31,6 +27,20 @@ func (d *draft) readTags(annotations object) error {
 		} else {
 			d.service.Tags = append(d.service.Tags, tag)
 		}
+	}
+	if err := d.readTraefik(); err != nil {
+		return err
+	}
+	return checkSize(slices.Concat(d.service.Tags, d.service.Traefik))
+}
+
+func checkSize(tags []string) error {
+	var size int
+	for _, tag := range tags {
+		size += len(tag)
+	}
+	if size > MaxTagBytes {
+		return fmt.Errorf("the tags hold %d bytes together: at most %d are announced", size, MaxTagBytes)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 // holder is the key that has what it claims.
 type holder struct {
 	kvschema.Ref
+	// as is what the key means by it, see [kvschema.Claim].
+	as string
 	// unreadable tells that it is not known what the key holds.
 	unreadable bool
 }
@@ -16,6 +18,9 @@ type holder struct {
 func (h holder) conflict(claim kvschema.Claim) error {
 	if h.unreadable {
 		return fmt.Errorf("the %s may belong to %s, which is older and cannot be read: what is registered stays until that is mended", claim, h.Key)
+	}
+	if claim.As != "" {
+		return fmt.Errorf("the %s is defined otherwise by %s, which is older, and Traefik would drop both: give it another name, or define it alike", claim, h.Key)
 	}
 	return fmt.Errorf("the %s belongs to %s, which is older: rename one of the two Services", claim, h.Key)
 }
@@ -43,24 +48,28 @@ func holdersOf(tree kvschema.Tree) holders {
 		if unreadable[s.Key] {
 			continue
 		}
-		for _, claim := range s.Claims() {
-			all.claim(claim, holder{Ref: s.Ref})
+		for port := range s.Ports {
+			for _, claim := range s.ClaimsOf(port) {
+				all.claim(claim, holder{Ref: s.Ref, as: claim.As})
+			}
 		}
 	}
 	return all
 }
 
 func (h holders) claim(claim kvschema.Claim, claimant holder) {
-	current, taken := h[claim]
+	current, taken := h[claim.Thing()]
 	if !taken || kvschema.Older(claimant.Ref, current.Ref) < 0 {
-		h[claim] = claimant
+		h[claim.Thing()] = claimant
 	}
 }
 
 // lost returns the first claim of a Service's port that another key holds.
 func (h holders) lost(s kvschema.Service, port int) (kvschema.Claim, holder, bool) {
 	for _, claim := range s.ClaimsOf(port) {
-		if holder, taken := h[claim]; taken && holder.Key != s.Key {
+		holder, taken := h[claim.Thing()]
+		alike := claim.As != "" && claim.As == holder.as
+		if taken && holder.Key != s.Key && !alike {
 			return claim, holder, true
 		}
 	}

@@ -1,0 +1,79 @@
+package kvschema_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+	"github.com/k8s-registrar/k8s-registrar/kvschema/traefik"
+)
+
+// echoserver is the customer's own Service, with a port more.
+const echoserver = `{"metadata": {"name": "cart", "annotations": {
+	"traefik.enable": "true", "traefik.tags": "kubernetes", "tags": "k8s,red",
+	"traefik.frontend.rule": "Host:echoserver.example.com,echo.example.com;Method:GET,POST",
+	"traefik.frontend.entryPoints": "http,https",
+	"traefik.backend.loadbalancer": "wrr", "traefik.backend.weight": "10"}},
+	"spec": {"type": "NodePort", "ports": [{"name": "http", "nodePort": 30080}, {"name": "metrics", "nodePort": 30081}]}}`
+
+func readFor(site traefik.Site, values ...string) kvschema.Tree {
+	reader := kvschema.NewReader(kvschema.Prefix("kubernetes"), kvschema.Rules{Ports: "all"}).For(site)
+	var reading *kvschema.Reading
+	for i, value := range values { // each replaces the one before
+		pair := kvschema.Pair{Key: "kubernetes/deployments/shop/cart", Value: []byte(value), CreateIndex: 1, ModifyIndex: uint64(i + 1)}
+		reading, _ = reader.Read(pair, reading)
+	}
+	return kvschema.Compose([]*kvschema.Reading{reading})
+}
+
+// With generation v1 every byte is what it was; with both nothing is taken away.
+func TestGenerationAddsTags(t *testing.T) {
+	before := readFor(traefik.Site{}, echoserver).Services[0].TagsOf(0)
+	v1 := readFor(traefik.Site{Generation: traefik.V1}, echoserver).Services[0].TagsOf(0)
+	if !slices.Equal(before, v1) {
+		t.Errorf("v1 announces %q, want %q", v1, before)
+	}
+	both := readFor(traefik.Site{Generation: traefik.Both, TLSEntryPoints: []string{"https"}}, echoserver)
+	if len(both.Problems) > 0 || len(both.Services[0].Warnings) > 0 {
+		t.Errorf("nothing is wrong with it: %v %q", both.Problems, both.Services[0].Warnings)
+	}
+	for _, tag := range before {
+		if !slices.Contains(both.Services[0].TagsOf(0), tag) {
+			t.Errorf("both does not announce %s", tag)
+		}
+	}
+}
+
+// What is for Traefik goes to one port, and so does the plain tag that its constraint
+// asks for: on the other port it would ask for a default route.
+func TestTraefiksTagsGoToOnePort(t *testing.T) {
+	service := readFor(traefik.Site{Generation: traefik.Both}, echoserver).Services[0]
+	if first := service.TagsOf(0); !slices.Contains(first, "kubernetes") || !slices.ContainsFunc(first, isRouter) {
+		t.Errorf("the first port lacks tags: %q", first)
+	}
+	if second := service.TagsOf(1); !slices.Equal(second, []string{"k8s", "red"}) {
+		t.Errorf("the second port has %q", second)
+	}
+	if len(service.ClaimsOf(0)) < 4 || len(service.ClaimsOf(1)) != 1 {
+		t.Errorf("claims: %v, %v", service.ClaimsOf(0), service.ClaimsOf(1))
+	}
+}
+
+func isRouter(tag string) bool { return strings.HasPrefix(tag, "traefik.http.routers.") }
+
+// One poisonous service would freeze Traefik 1.7 for all: it keeps its last good reading.
+func TestPoisonousTagsAreRefused(t *testing.T) {
+	poisonous := strings.Replace(echoserver, "Method:GET,POST", `HeadersRegexp:A,\"`, 1)
+	tree := readFor(traefik.Site{Generation: traefik.V1}, echoserver, poisonous)
+	if len(tree.Problems) != 1 || !strings.Contains(tree.Problems[0].Error(), `traefik.frontend.rule: Traefik 1.7 would take no change of any service any more: it holds a quote: write \" or leave it out (v1-freeze)`) {
+		t.Errorf("problems: %v", tree.Problems)
+	}
+	if len(tree.Services) != 1 || !slices.Equal(tree.Services[0].TagsOf(0), readFor(traefik.Site{}, echoserver).Services[0].TagsOf(0)) {
+		t.Errorf("the last good reading is gone: %v", tree.Services)
+	}
+	off := traefik.Site{Generation: traefik.V1, Severities: map[string]traefik.Severity{traefik.RuleFreeze: traefik.Warn}}
+	if tree := readFor(off, poisonous); len(tree.Problems) > 0 || len(tree.Services[0].Warnings) != 1 {
+		t.Errorf("a warning announces the service and says so: %v %q", tree.Problems, tree.Services[0].Warnings)
+	}
+}

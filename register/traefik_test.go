@@ -1,0 +1,39 @@
+package register_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+)
+
+func defines(kind, name, as string) func(*kvschema.Service) {
+	return func(s *kvschema.Service) {
+		s.Defines = append(s.Defines, kvschema.Claim{Kind: kind, Name: name, As: as})
+	}
+}
+
+// Two services that define one router otherwise would make Traefik drop it for both: the
+// older one has it, and the younger stays as it was. What is defined alike is shared.
+func TestOneRouterDefinedInTwoWays(t *testing.T) {
+	older := service("a/cart", 30001, createdAt(1), defines("http router", "x", "1"), defines("http middleware", "auth", "2"))
+	alike := service("b/shop", 30002, createdAt(2), defines("http middleware", "auth", "2"))
+	otherwise := service("c/till", 30003, createdAt(3), defines("http router", "x", "3"))
+	d, problems := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{older, alike, otherwise}}, node1)
+	if len(d.Want) != 2 || d.Want[idOf(older)].Name == "" || d.Want[idOf(alike)].Name == "" {
+		t.Errorf("wants %v", d.Want)
+	}
+	if _, kept := d.Keep[otherwise.Key]; !kept || len(problems) != 1 || !strings.Contains(problems[0].Error(), `the http router "x" is defined otherwise by `+older.Key) {
+		t.Errorf("keeps %v; problems: %v", d.Keep, problems)
+	}
+}
+
+// Traefik's names are claimed for the port that has its tags, and for no other.
+func TestOtherPortsDoNotWaitForARouter(t *testing.T) {
+	older := service("a/cart", 30001, createdAt(1), defines("http router", "x", "1"))
+	younger := service("b/shop", 30002, createdAt(2), withSecondPort("m"), defines("http router", "x", "2"))
+	d, problems := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{older, younger}}, node1)
+	if len(problems) != 1 || len(d.Want) != 2 {
+		t.Errorf("wants %v; problems: %v", d.Want, problems)
+	}
+}
