@@ -184,7 +184,7 @@ func TestEverySettingIsAdopted(t *testing.T) {
 		"on_stop", "node.address", "node.interface", "log.level", "consul.token", "consul.token_file", "consul.ca_file", "consul.cert_file",
 		"consul.key_file", "consul.tls_server_name", "telemetry.announce",
 	}
-	texts := []string{"true", "3", "17s", "100ms", "17m", "warn", "json", "passing", "10.0.0.9", "127.0.0.1:1", "x", "/x", "maintenance", "LoadBalancer", "all", "x-{name}", "a=b"}
+	texts := []string{"true", "3", "17s", "100ms", "17m", "warn", "json", "passing", "10.0.0.9", "127.0.0.1:1", "x", "/x", "maintenance", "LoadBalancer", "all", "x-{name}", "a=b", "v3", "false", "v1-freeze=warn"}
 	for i, s := range new(config.Config).Settings() {
 		old := config.Default()
 		changed := old

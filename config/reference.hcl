@@ -128,27 +128,29 @@ services {
 traefik {
   # "v1" announces the annotations of a Service as they are, for Traefik 1.7.
   # "v3" translates those of Traefik 1.7 into what Traefik 2 and 3 read, "both"
-  # announces the two side by side. v1, as the plugin had it.
+  # announces the two side by side. v1, as the plugin had it. Needs a restart.
   generation = "v1"
 
   # The tag that Traefik's constraints ask for: "kubernetes" for
   # constraints = ["tag==kubernetes"] in Traefik 1.7 and Tag(`kubernetes`) in 2
   # and 3. Empty is no constraint. It changes no tag: it tells which services
-  # Traefik will not see.
+  # Traefik will not see. Needs a restart.
   constraint = ""
 
   # exposedByDefault of Traefik's own configuration, whose default is true. With
   # false only services with traefik.enable: "true" are routed.
+  # Needs a restart.
   exposed_by_default = true
 
   # The entry points that speak TLS in Traefik 1.7. In Traefik 2 and 3 that is a
-  # matter of each router, so they get one of their own.
+  # matter of each router, so they get one of their own. Needs a restart.
   tls_entry_points = ["https"]
 
   # What becomes of a Service that Traefik would make something of that nobody
   # can have meant, by rule: "refuse" keeps it as it was last announced, "warn"
   # announces it and says so, "off" says nothing. What would harm other services
   # is refused unless said otherwise, as in { v1-freeze = "warn" }.
+  # Needs a restart.
   severity = {}
 }
 
