@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -21,12 +22,13 @@ const callsName = "calls"
 type sequence struct {
 	name    string
 	workers int
-	// request changes what is sent.
-	request func(*api.AgentServiceRegistration)
 	options api.ServiceRegisterOpts
-	client  func(address string) (*api.Client, error)
-	shuffle bool
+	// request changes what is sent, if set; after follows with more.
+	request func(*api.AgentServiceRegistration)
 	after   func(context.Context, *api.Client, *api.AgentServiceRegistration) error
+	// client connects in another way, and shuffle sends in any order.
+	client  func(*consulproc.Process) (*api.Client, error)
+	shuffle bool
 }
 
 // fastest is the sequence that [runCalls] found to be the fastest one that is safe.
@@ -34,13 +36,13 @@ func fastest() sequence { return sequence{name: "one by one", workers: 1} }
 
 // register registers all services on an agent.
 func (q sequence) register(ctx context.Context, node *consulproc.Process, services []measure.Service) error {
-	connect := newClient
-	if q.client != nil {
-		connect = q.client
-	}
-	client, err := connect(node.HTTPAddr())
+	client, err := q.connect(node)
 	if err != nil {
 		return err
+	}
+	if q.shuffle {
+		services = slices.Clone(services)
+		rand.Shuffle(len(services), func(i, j int) { services[i], services[j] = services[j], services[i] })
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(q.workers)
@@ -62,26 +64,40 @@ func (q sequence) register(ctx context.Context, node *consulproc.Process, servic
 	return group.Wait()
 }
 
+func (q sequence) connect(node *consulproc.Process) (*api.Client, error) {
+	if q.client != nil {
+		return q.client(node)
+	}
+	return newClient(node.HTTPAddr())
+}
+
 // coldCalls measures the fastest sequence on an agent of its own, which ends with it.
 func (s *stage) coldCalls(ctx context.Context, round int) error {
-	took, err := s.timeCalls(ctx, fastest(), fmt.Sprintf("%s-%d", callsName, round))
+	t, err := s.timeCalls(ctx, fastest(), fmt.Sprintf("%s-%d", callsName, round))
 	if err != nil {
 		return err
 	}
 	result := s.results[floorName]
-	result.Cold = append(result.Cold, took.Seconds())
+	result.Cold = append(result.Cold, t.took.Seconds())
 	return nil
 }
 
+// timed is how long a sequence took, and what it cost.
+type timed struct{ took, agent, server time.Duration }
+
 // timeCalls returns how long a sequence takes until all services are in the catalog.
-func (s *stage) timeCalls(ctx context.Context, q sequence, name string) (took time.Duration, err error) {
+func (s *stage) timeCalls(ctx context.Context, q sequence, name string) (t timed, err error) {
 	c := &contender{name: name, tree: newTree(s.server, callsName, s.size), checks: true}
-	if c.node, err = s.cluster.AddClient(ctx, consulproc.Node{Name: name}); err != nil {
-		return 0, err
+	if c.node, err = s.cluster.AddClient(ctx, consulproc.Node{Name: name, Config: s.agents}); err != nil {
+		return t, err
 	}
-	defer func() { err = errors.Join(err, c.shut(), retire(ctx, c.node)) }()
+	defer func() { err = errors.Join(err, c.shut(), s.retire(ctx, c.node)) }()
 	if err := errors.Join(c.open(), s.calm(ctx)); err != nil {
-		return 0, err
+		return t, err
+	}
+	before, err := s.consulUsed(c.node)
+	if err != nil {
+		return t, err
 	}
 	begun := time.Now()
 	group, both := errgroup.WithContext(ctx)
@@ -91,11 +107,22 @@ func (s *stage) timeCalls(ctx context.Context, q sequence, name string) (took ti
 		if err == nil && missing > 0 {
 			err = fmt.Errorf("%s: %d services are not in the catalog", q.name, missing)
 		}
-		took = time.Since(begun)
+		t.took = time.Since(begun)
 		return err
 	})
-	err = group.Wait()
-	return took, err
+	if err := group.Wait(); err != nil {
+		return t, err
+	}
+	after, err := s.consulUsed(c.node)
+	t.agent, t.server = after.agent-before.agent, after.server-before.server
+	return t, err
 }
 
-func runCalls(ctx context.Context, args []string, out io.Writer) error { return nil }
+// consulUsed returns what an agent and the server have used.
+func (s *stage) consulUsed(node *consulproc.Process) (t timed, err error) {
+	if t.agent, err = measure.CPU(node.PID()); err != nil {
+		return t, err
+	}
+	t.server, err = measure.CPU(s.cluster.Servers()[0].PID())
+	return t, err
+}

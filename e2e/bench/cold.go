@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/consul/api"
+
 	"github.com/k8s-registrar/k8s-registrar/e2e/consulproc"
 )
 
@@ -65,7 +67,7 @@ func (s *stage) coldStart(ctx context.Context, c *contender, round int, stays bo
 	if c.alive() {
 		err = c.stop()
 	}
-	return errors.Join(err, c.shut(), retire(ctx, c.node))
+	return errors.Join(err, c.shut(), s.retire(ctx, c.node))
 }
 
 // allowance is how long something that concerns all services may take.
@@ -73,10 +75,17 @@ func (s *stage) allowance() time.Duration {
 	return s.options.patience + time.Duration(s.size)*coldRate
 }
 
-// retire takes an agent out of the cluster in good order, so that the servers forget what
-// it had.
-func retire(ctx context.Context, node *consulproc.Process) error {
-	return errors.Join(node.Terminate(ctx), node.Stop())
+// retire takes an agent out of the cluster, and what it had out of the catalog: the servers
+// may hold that for a minute even of one that left in good order.
+func (s *stage) retire(ctx context.Context, node *consulproc.Process) error {
+	if err := errors.Join(node.Terminate(ctx), node.Stop()); err != nil {
+		return err
+	}
+	_, err := s.server.Catalog().Deregister(&api.CatalogDeregistration{Node: node.Name()}, (&api.WriteOptions{}).WithContext(ctx))
+	if err != nil {
+		return fmt.Errorf("deregister node %s: %w", node.Name(), err)
+	}
+	return nil
 }
 
 // startFloor starts the floor on the agent that ours works through.

@@ -34,7 +34,7 @@ func (r *sizeResult) latencies() string {
 		for _, q := range []float64{0.5, 0.9, 0.99, 1} {
 			row = append(row, milliseconds(c.Change.quantile(q)))
 		}
-		row = append(row, spread(c.Change.Rounds))
+		row = append(row, spread(c.Change.Rounds, 1))
 		for _, q := range []float64{0.5, 0.99} {
 			row = append(row, ratio(&c, floor, func(c *contenderResult) float64 { return c.Change.quantile(q) }))
 		}
@@ -87,12 +87,12 @@ func milliseconds(ms float64) string {
 	return fmt.Sprintf("%.1f ms", ms)
 }
 
-// spread shows how far the rounds are apart.
-func spread(rounds []float64) string {
+// spread shows how far the rounds are apart, with so many decimal places.
+func spread(rounds []float64, places int) string {
 	if len(rounds) == 0 {
 		return none
 	}
-	return fmt.Sprintf("%.1f to %.1f", slices.Min(rounds), slices.Max(rounds))
+	return fmt.Sprintf("%.*f to %.*f", places, slices.Min(rounds), places, slices.Max(rounds))
 }
 
 // middle returns the median; 0 of nothing.

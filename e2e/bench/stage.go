@@ -21,7 +21,8 @@ type stage struct {
 	out        io.Writer
 	dir        string
 	cluster    *consulproc.Cluster
-	server     *api.Client // of the one server
+	server     *api.Client    // of the one server
+	agents     map[string]any // what is special in the configuration of client agents
 	contenders []*contender
 	results    map[string]*contenderResult
 }
