@@ -1,7 +1,7 @@
 # Everything this repository needs is Go, make, git and a C compiler (for the race detector).
 MAKEFLAGS += --warn-undefined-variables
 .DEFAULT_GOAL := help
-.PHONY: build package bin/consul bin/consul-template demo drill chaos bench test check fmt vuln fuzz clean help
+.PHONY: build package bin/consul bin/consul-template demo drill chaos bench fleet test check fmt vuln fuzz clean help
 
 CI ?=
 KEEP ?=
@@ -10,6 +10,7 @@ FUZZTIME ?= 30s
 SECONDS ?= 600
 SEED ?= 1
 SIZES ?= 20,80,1000,2768,10000
+POINTS ?= 10x100x10,100x20x2,100x100x10,100x1000x50,1000x100x10
 
 # What `k8s-registrar version` says. The date is the commit's, so that one commit builds one binary.
 git = $(shell TZ=UTC git $(1) 2>/dev/null || echo unknown)
@@ -49,9 +50,13 @@ drill: build bin/consul ## Break everything around it, and see what becomes of t
 chaos: build bin/consul ## Break things at random for SECONDS, from SEED, and check what it does
 	go run ./e2e/chaos -consul bin/consul -registrar bin/k8s-registrar -seconds $(SECONDS) -seed $(SEED)
 
-bench: build bin/consul bin/consul-template ## Measure it beside the floor and consul-template, at SIZES, into docs/benchmarks.md (1.5 hours)
+bench: build bin/consul bin/consul-template ## Measure it beside the floor and consul-template, at SIZES, into docs (1.5 hours)
 	go build -o bin/bench ./e2e/bench
 	bin/bench -sizes '$(SIZES)' -results dist/bench.json -docs docs
+
+fleet: bin/consul ## Measure what fleets of POINTS, agents x services x namespaces, cost Consul's servers, into docs
+	go build -o bin/fleet ./e2e/fleet
+	bin/fleet -points '$(POINTS)' -results dist/fleet.json -docs docs
 
 test: bin/consul ## Run all tests, those against a real Consul too, with the race detector
 	CONSUL_BIN='$(CURDIR)/bin/consul' go test -race -timeout 30m ./...
