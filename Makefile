@@ -1,7 +1,7 @@
 # Everything this repository needs is Go, make, git and a C compiler (for the race detector).
 MAKEFLAGS += --warn-undefined-variables
 .DEFAULT_GOAL := help
-.PHONY: build package bin/consul demo drill drill-proof chaos chaos-short test oracle check fmt vuln fuzz clean help
+.PHONY: build package bin/consul bin/consul-template demo drill drill-proof chaos chaos-short bench fleet test oracle check fmt vuln fuzz clean help
 
 CI ?=
 KEEP ?=
@@ -9,6 +9,8 @@ ONLY ?=
 FUZZTIME ?= 30s
 SECONDS ?= 600
 SEED ?= 1
+SIZES ?= 20,80,1000,2768,10000
+POINTS ?= 10x100x10,100x20x2,100x100x10,100x1000x50,1000x100x10
 
 # What `k8s-registrar version` says. The date is the commit's, so that one commit builds one binary.
 git = $(shell TZ=UTC git $(1) 2>/dev/null || echo unknown)
@@ -36,6 +38,9 @@ package: ## Build deb and rpm for amd64 and arm64 into dist/
 bin/consul: ## Take Consul from PATH, or build it (the first time takes minutes)
 	@packaging/consul/get.sh
 
+bin/consul-template: ## Build consul-template, for the bench to compare with
+	@go build -trimpath -modfile=e2e/bench/tools/go.mod -o bin/consul-template github.com/hashicorp/consul-template
+
 demo: build bin/consul ## Show it at work against a real Consul; KEEP=1 leaves it running
 	go run ./e2e/demo -consul bin/consul -registrar bin/k8s-registrar $(if $(KEEP),-keep)
 
@@ -51,6 +56,14 @@ chaos: build bin/consul ## Break things at random for SECONDS, from SEED, and ch
 # What it may take to settle is no measure of anything on a machine that others use, too.
 chaos-short: build bin/consul ## Chaos for a minute, from three seeds side by side
 	go run ./e2e/chaos -consul bin/consul -registrar bin/k8s-registrar -seconds 60 -runs 3 -patience 4
+
+bench: build bin/consul bin/consul-template ## Measure it beside the floor and consul-template, at SIZES, into docs (1.5 hours)
+	go build -o bin/bench ./e2e/bench
+	bin/bench -sizes '$(SIZES)' -results dist/bench.json -docs docs
+
+fleet: bin/consul ## Measure what fleets of POINTS, agents x services x namespaces, cost Consul's servers, into docs
+	go build -o bin/fleet ./e2e/fleet
+	bin/fleet -points '$(POINTS)' -results dist/fleet.json -docs docs
 
 test: bin/consul ## Run all tests, those against a real Consul too, with the race detector
 	CONSUL_BIN='$(CURDIR)/bin/consul' go test -race -timeout 30m ./...
@@ -80,4 +93,4 @@ clean: ## Remove what was built
 	rm -rf bin dist
 
 help: ## Say what make can do
-	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

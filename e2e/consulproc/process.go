@@ -1,6 +1,7 @@
 package consulproc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ type Process struct {
 	claim        io.Closer // holds address
 	dir          string
 	management   string // "" without ACLs
-	configDir    string // "" is none
+	configDir    string // "" is one of its own
 	transport    *http.Transport
 
 	mu      sync.Mutex // guards the following
@@ -88,18 +89,16 @@ func (p *Process) Launch() error {
 
 // launchLocked writes what the process needs and runs it.
 func (p *Process) launchLocked() error {
-	if err := os.MkdirAll(p.dataDir(), 0o700); err != nil {
-		return err
+	for _, dir := range []string{p.dataDir(), p.ConfigDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
 	}
 	file := filepath.Join(p.dir, "consul.json")
 	if err := writeConfig(file, p.config); err != nil {
 		return err
 	}
-	args := []string{"agent", "-config-file=" + file}
-	if p.configDir != "" {
-		args = append(args, "-config-dir="+p.configDir)
-	}
-	child, err := spawn(p.dir, p.logFile(), p.binary, args...)
+	child, err := spawn(p.dir, p.logFile(), p.binary, "agent", "-config-file="+file, "-config-dir="+p.ConfigDir())
 	if err != nil {
 		return err
 	}
@@ -156,6 +155,10 @@ func (p *Process) Stop() error {
 	}
 	return nil
 }
+
+// ConfigDir returns a directory of further configuration files, which Consul reads when it
+// starts and when it gets a HUP. It is empty unless somebody writes there.
+func (p *Process) ConfigDir() string { return cmp.Or(p.configDir, filepath.Join(p.dir, "conf.d")) }
 
 // dataDir returns where Consul keeps what must outlive a restart.
 func (p *Process) dataDir() string { return filepath.Join(p.dir, "data") }

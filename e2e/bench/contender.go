@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/k8s-registrar/k8s-registrar/e2e/consulproc"
+	"github.com/k8s-registrar/k8s-registrar/e2e/measure"
+	"github.com/k8s-registrar/k8s-registrar/e2e/rig"
+)
+
+// stopWithin is more than any of them needs to end.
+const stopWithin = 20 * time.Second
+
+// errDied tells that a contender has ended by itself, which is a result and no error.
+var errDied = errors.New("it has ended")
+
+// contender is a program that carries a tree into the catalog, with the client agent that
+// it works through.
+type contender struct {
+	name string
+	tree *tree
+	node *consulproc.Process
+	// command returns the command line for an agent, or for a meter before it.
+	command func(c *contender, consul string) ([]string, error)
+	// checks tells whether its services have checks, so that there have to be ports.
+	checks  bool
+	dir     string
+	program *rig.Program
+	died    string // why it ended; empty while it lives
+	closers []func() error
+}
+
+func (s *stage) newContender(name string, size int, command func(*contender, string) ([]string, error)) (*contender, error) {
+	c := &contender{name: name, tree: newTree(s.server, name, size), command: command, dir: filepath.Join(s.dir, name)}
+	return c, os.MkdirAll(c.dir, 0o700)
+}
+
+// start runs the program against its agent, or what stands before that.
+func (c *contender) start(consul string) error {
+	command, err := c.command(c, consul)
+	if err != nil {
+		return err
+	}
+	c.program, err = rig.StartProgram(filepath.Join(c.dir, "log"), []string{"HOME=" + c.dir, "TMPDIR=" + c.dir}, command...)
+	return err
+}
+
+func (c *contender) stop() error {
+	if c.program == nil {
+		return nil
+	}
+	return c.program.Stop(stopWithin)
+}
+
+// alive notes when the program has ended by itself.
+func (c *contender) alive() bool {
+	if c.died == "" && c.program != nil && !c.program.Running() {
+		c.died = shortReason(c.program.Logs(3))
+	}
+	return c.died == ""
+}
+
+// shortReason returns the end of the last line that says something.
+func shortReason(log string) string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	last := lines[len(lines)-1]
+	const most = 120
+	return "..." + last[max(0, len(last)-most):]
+}
+
+// open opens the ports that the checks of its services dial.
+func (c *contender) open() error {
+	if !c.checks {
+		return nil
+	}
+	for _, s := range c.tree.services {
+		_, closePort, err := consulproc.Listen(fmt.Sprintf("%s:%d", c.node.Address(), s.Port))
+		if err != nil {
+			return err
+		}
+		c.closers = append(c.closers, closePort)
+	}
+	return nil
+}
+
+// shut closes the ports.
+func (c *contender) shut() error {
+	var errs []error
+	for _, closePort := range c.closers {
+		errs = append(errs, closePort())
+	}
+	c.closers = nil
+	return errors.Join(errs...)
+}
+
+// timed makes a change and returns how long it takes until it is visible. A change that
+// does not come within the patience is lost, and took as long as that.
+func (c *contender) timed(ctx context.Context, server *api.Client, want measure.Service, present bool, patience time.Duration, write func() error) (took time.Duration, lost bool, err error) {
+	index, err := indexOf(ctx, server, want)
+	if err != nil {
+		return 0, false, err
+	}
+	timely, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	type sight struct {
+		at  time.Time
+		err error
+	}
+	seen := make(chan sight, 1)
+	go func() {
+		err := await(timely, server, want, index, present)
+		seen <- sight{time.Now(), err}
+	}()
+	begun := time.Now()
+	if err := write(); err != nil {
+		return 0, false, err
+	}
+	switch s := <-seen; {
+	case s.err == nil:
+		return s.at.Sub(begun), false, nil
+	case ctx.Err() != nil:
+		return 0, false, ctx.Err()
+	case timely.Err() != nil && !c.alive():
+		return 0, false, errDied
+	case timely.Err() != nil:
+		return patience, true, nil
+	default:
+		return 0, false, s.err
+	}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/e2e/consulproc"
+	"github.com/k8s-registrar/k8s-registrar/e2e/measure"
+)
+
+// TestSmallFleet measures a fleet that is small and judges no time: every change has to
+// reach the catalog from every node, also after the server was away, and nothing may be
+// written at rest.
+func TestSmallFleet(t *testing.T) {
+	consul, err := consulproc.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	results, docs := filepath.Join(dir, "results.json"), filepath.Join(dir, scalingDocument)
+	if err := os.WriteFile(docs, []byte("<!-- begin measured -->\n<!-- end measured -->\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errors bytes.Buffer
+	args := []string{
+		"-consul=" + consul, "-points=3x10x2", "-changes=3", "-deploy=5", "-herd=4s", "-leader=3", "-patience=1m",
+		"-results=" + results, "-docs=" + dir,
+	}
+	if code := run(t.Context(), args, &out, &errors); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, &out, &errors)
+	}
+	text, err := os.ReadFile(results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all struct {
+		Fleets  []fleetResult
+		Leaders []herdResult
+	}
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	f := all.Fleets[0]
+	if f.Lost != 0 || f.Restart.Lost != 0 || all.Leaders[0].Lost != 0 {
+		t.Errorf("lost %d changes, %d after the restart and %d after the change of leader", f.Lost, f.Restart.Lost, all.Leaders[0].Lost)
+	}
+	if f.IdleWrites != 0 {
+		t.Errorf("%d writes at rest", f.IdleWrites)
+	}
+	if got := f.Requests["writes"]; got != 1 {
+		t.Errorf("a change costs %v writes on a node, want 1", got)
+	}
+	document, err := os.ReadFile(docs)
+	if err != nil || !strings.Contains(string(document), "| 3 | 10 | 2 |") {
+		t.Errorf("the document is %q, error %v", document, err)
+	}
+}
+
+// TestArrivals holds that a version counts once it came from every node, and no other.
+func TestArrivals(t *testing.T) {
+	a := &arrivals{}
+	s := measure.Service{Name: "s", Version: 2}
+	w := a.expect(s, 2)
+	a.note("s", []string{"v1"})
+	a.note("other", []string{"v2"})
+	a.note("s", []string{"kubernetes", "v2"})
+	if times, missing := a.wait(t.Context(), w, time.Millisecond); len(times) != 1 || missing != 1 {
+		t.Errorf("%d came and %d are missing, want 1 and 1", len(times), missing)
+	}
+	a.note("s", []string{"v2"})
+	if times, missing := a.wait(t.Context(), w, time.Minute); len(times) != 2 || missing != 0 {
+		t.Errorf("%d came and %d are missing, want 2 and 0", len(times), missing)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, missing := a.wait(ended, a.expect(s, 1), time.Minute); missing != 1 {
+		t.Errorf("%d are missing, want 1", missing)
+	}
+}
+
+// TestClass holds what the tables call the requests.
+func TestClass(t *testing.T) {
+	for _, c := range []struct{ method, url, want string }{
+		{"GET", "/v1/kv/fleet/deployments/?keys=&separator=/&index=5", "doorbells of the tree"},
+		{"GET", "/v1/kv/fleet/deployments/a/?recurse=&index=5", "reads of the tree"},
+		{"GET", "/v1/catalog/node-services/n?filter=x&index=7", "doorbells of the catalog"},
+		{"GET", "/v1/catalog/node-services/n", "reads of the catalog"},
+		{"GET", "/v1/health/node/n?index=0", "reads of the catalog"},
+		{"GET", "/v1/status/leader", "questions for the leader"},
+		{"PUT", "/v1/catalog/register", "writes"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), c.method, "http://x"+c.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := class(r); got != c.want {
+			t.Errorf("%s %s is %q, want %q", c.method, c.url, got, c.want)
+		}
+	}
+}
+
+func TestPoint(t *testing.T) {
+	if p, err := parsePoint("100x50x5"); err != nil || p != (point{100, 50, 5}) {
+		t.Errorf("it is %v, error %v", p, err)
+	}
+	for _, text := range []string{"", "1x2", "0x1x1", "1x0x1", "1x1x2", "axbxc"} {
+		if _, err := parsePoint(text); err == nil {
+			t.Errorf("%q is no error", text)
+		}
+	}
+}
