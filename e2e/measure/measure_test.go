@@ -18,7 +18,7 @@ import (
 // TestValue reads a value as the product does: what is measured has to be a service.
 func TestValue(t *testing.T) {
 	s := Service{Namespace: "team-01", Name: "shop", Port: 30017, Version: 3}
-	reading, ours := kvschema.NewReader(kvschema.Prefix("k")).Read(kvschema.Pair{Key: s.Key("k"), Value: s.Value()}, nil)
+	reading, ours := kvschema.NewReader(kvschema.Prefix("k"), kvschema.Rules{}).Read(kvschema.Pair{Key: s.Key("k"), Value: s.Value()}, nil)
 	if !ours || reading.Err() != nil {
 		t.Fatalf("it is read as %+v", reading)
 	}
