@@ -24,7 +24,7 @@ func serviceTypes() []string {
 func importFlags() []cli.Flag {
 	return []cli.Flag{
 		namespaceFlag(),
-		&cli.StringSliceFlag{Name: "type", Usage: "give a key to Services of this `TYPE`; may be given again", Value: cli.NewStringSlice("NodePort")},
+		&cli.StringSliceFlag{Name: "type", Usage: "give a key to Services of this `TYPE`; may be given again", DefaultText: "services.types"},
 		&cli.BoolFlag{Name: "prune", Usage: "take out the keys of Services that are gone, as many as guard.min and guard.percent allow"},
 		&cli.BoolFlag{Name: "selection", Usage: "with --prune: the input is a selection, as by kubectl's -l, and the tree shall hold only that"},
 		&cli.BoolFlag{Name: "watch", Usage: "follow kubectl get --watch --output-watch-events, until it ends"},
@@ -88,11 +88,15 @@ func newImporter(c *cli.Context, cfg config.Config, tree tree) *importer {
 	case c.Bool("prune"):
 		prune = kvtree.PruneAbsent
 	}
+	types := c.StringSlice("type")
+	if len(types) == 0 {
+		types = cfg.Services.Types
+	}
 	return &importer{
 		tree: tree,
 		options: kvtree.Options{
 			Rules:      kvschema.Rules(cfg.Services),
-			Types:      c.StringSlice("type"),
+			Types:      types,
 			Namespaces: c.StringSlice("namespace"),
 			Prune:      prune,
 			Budget:     kvtree.Budget{Min: cfg.Guard.Min, Percent: cfg.Guard.Percent, Unlimited: cfg.Guard.AllowRemovals},

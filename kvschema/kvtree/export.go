@@ -41,7 +41,7 @@ func Export(entries []Entry) ([]byte, []kvschema.Problem, error) {
 
 // checkExport says why an import of the entry would not lead to the same key.
 func checkExport(e Entry) error {
-	events, err := single(e.Value, "Service", false)
+	events, err := newEvents(e.Value, newParts(e.Value), "Service", false)
 	switch {
 	case !json.Valid(e.Value):
 		return errors.New("the value is not JSON")

@@ -3,6 +3,7 @@ package kvtree
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -19,16 +20,17 @@ type Object struct {
 }
 
 // newObject reads what a Service is called. One without a name or a namespace has no key.
-func newObject(raw json.RawMessage) (Object, error) {
+func newObject(raw json.RawMessage, root parts) (Object, error) {
+	metadata := newParts(root["metadata"])
 	o := Object{
-		Namespace: text(raw, "metadata", "namespace"),
-		Name:      text(raw, "metadata", "name"),
-		Type:      text(raw, "spec", "type"),
+		Namespace: metadata.text("namespace"),
+		Name:      metadata.text("name"),
+		Type:      newParts(root["spec"]).text("type"),
 		JSON:      raw,
 	}
 	switch {
 	case o.Name == "":
-		return o, fmt.Errorf("metadata.name is missing")
+		return o, errors.New("metadata.name is missing")
 	case o.Namespace == "":
 		return o, fmt.Errorf("metadata.namespace of %q is missing: want Services as the API server has them", o.Name)
 	}
@@ -44,22 +46,22 @@ func (o Object) value() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// dig returns the field at a path, or nil. Names are exact, as Kubernetes' are.
-func dig(raw json.RawMessage, path ...string) json.RawMessage {
-	for _, name := range path {
-		var fields map[string]json.RawMessage
-		if json.Unmarshal(raw, &fields) != nil {
-			return nil
-		}
-		raw = fields[name]
+// parts are the fields of an object. Names are exact, as Kubernetes' are.
+type parts map[string]json.RawMessage
+
+// newParts takes an object apart; of anything else there are none.
+func newParts(raw json.RawMessage) parts {
+	var p parts
+	if json.Unmarshal(raw, &p) != nil {
+		return nil
 	}
-	return raw
+	return p
 }
 
-// text returns the text at a path, or "".
-func text(raw json.RawMessage, path ...string) string {
+// text returns a field that is a text, or "".
+func (p parts) text(name string) string {
 	var s string
-	if json.Unmarshal(dig(raw, path...), &s) != nil {
+	if json.Unmarshal(p[name], &s) != nil {
 		return ""
 	}
 	return s

@@ -1,6 +1,7 @@
 package kvtree
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,32 +50,33 @@ func (r *Reader) Next() ([]Event, error) {
 
 // events tells by kind what a document is. Only a watch event has none.
 func (r *Reader) events(document json.RawMessage) ([]Event, error) {
-	kind := text(document, "kind")
+	root := newParts(document)
+	kind := root.text("kind")
 	switch {
-	case kind == "" && dig(document, "object") != nil:
-		return watchEvent(document)
+	case kind == "" && root["object"] != nil:
+		return watchEvent(root)
 	case kind == "":
 		return nil, errors.New("it is neither a Service, a List of them nor a watch event: want what kubectl get services -o json prints")
 	case kind == "Status":
-		return nil, fmt.Errorf("the API server says: %s", text(document, "message"))
+		return nil, fmt.Errorf("the API server says: %s", root.text("message"))
 	case r.EventsOnly:
 		return nil, fmt.Errorf("it is a %s and no watch event: use kubectl get --watch --output-watch-events", kind)
 	case strings.HasSuffix(kind, "List"):
-		return list(document, strings.TrimSuffix(kind, "List"))
+		return list(root, strings.TrimSuffix(kind, "List"))
 	default:
-		return single(document, "", false)
+		return newEvents(document, root, "", false)
 	}
 }
 
 // list reads the items of a List, or of a ServiceList, whose items do not say what they are.
-func list(document json.RawMessage, kind string) ([]Event, error) {
+func list(root parts, kind string) ([]Event, error) {
 	var items []json.RawMessage
-	if err := json.Unmarshal(dig(document, "items"), &items); err != nil {
+	if err := json.Unmarshal(root["items"], &items); err != nil {
 		return nil, fmt.Errorf("items is no list: %w", err)
 	}
 	var all []Event
 	for i, item := range items {
-		events, err := single(item, kind, false)
+		events, err := newEvents(item, newParts(item), kind, false)
 		if err != nil {
 			return nil, fmt.Errorf("items[%d]: %w", i, err)
 		}
@@ -83,33 +85,33 @@ func list(document json.RawMessage, kind string) ([]Event, error) {
 	return all, nil
 }
 
-func watchEvent(document json.RawMessage) ([]Event, error) {
-	object := dig(document, "object")
-	switch kind := text(document, "type"); kind {
+func watchEvent(root parts) ([]Event, error) {
+	raw := root["object"]
+	object := newParts(raw)
+	switch kind := root.text("type"); kind {
 	case "ADDED", "MODIFIED":
-		return single(object, "", false)
+		return newEvents(raw, object, "", false)
 	case "DELETED":
-		return single(object, "", true)
+		return newEvents(raw, object, "", true)
 	case "BOOKMARK":
 		return nil, nil
 	case "ERROR":
-		return nil, fmt.Errorf("the API server says: %s", text(object, "message"))
+		return nil, fmt.Errorf("the API server says: %s", object.text("message"))
 	default:
 		return nil, fmt.Errorf("a watch event has the type %q: want ADDED, MODIFIED, DELETED, BOOKMARK or ERROR", kind)
 	}
 }
 
-// single reads one object; kind is what it is if it does not say so. Others than
-// Kubernetes' own have Services too.
-func single(raw json.RawMessage, kind string, deleted bool) ([]Event, error) {
-	if own := text(raw, "kind"); own != "" {
-		kind = own
-	}
-	version := text(raw, "apiVersion")
+// newEvents returns the event of one object, given its fields, or none if it is no
+// Service; kind is what it is if it does not say so. Others than Kubernetes have Services
+// too.
+func newEvents(raw json.RawMessage, root parts, kind string, deleted bool) ([]Event, error) {
+	kind = cmp.Or(root.text("kind"), kind)
+	version := root.text("apiVersion")
 	if kind != "Service" || version != "" && version != "v1" {
 		return nil, nil
 	}
-	object, err := newObject(raw)
+	object, err := newObject(raw, root)
 	if err != nil {
 		return nil, err
 	}

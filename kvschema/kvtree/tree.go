@@ -25,7 +25,7 @@ func (e Entry) Removal() Change {
 }
 
 // Type is the spec.type of the Service, or "" if that cannot be read.
-func (e Entry) Type() string { return text(e.Value, "spec", "type") }
+func (e Entry) Type() string { return newParts(newParts(e.Value)["spec"]).text("type") }
 
 // Ports are the ports of the Service as kubectl shows them, such as "80:30080/TCP".
 func (e Entry) Ports() []string {
@@ -34,7 +34,7 @@ func (e Entry) Ports() []string {
 		NodePort int
 		Protocol string
 	}
-	if json.Unmarshal(dig(e.Value, "spec", "ports"), &ports) != nil {
+	if json.Unmarshal(newParts(newParts(e.Value)["spec"])["ports"], &ports) != nil {
 		return nil
 	}
 	var shown []string
