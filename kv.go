@@ -21,6 +21,7 @@ func kvCommand() *cli.Command {
 		Action:       unknownKV,
 		Subcommands: []*cli.Command{
 			kvSubcommand("ls", "show the tree as a table", "", kvList, namespaceFlag()),
+			kvSubcommand("lint", "say what is wrong with the tree, or with what kubectl get services -o json prints", "[FILE...]", kvLint, lintFlags()...),
 			kvSubcommand("export", "print the tree as a Kubernetes List", "", kvExport, namespaceFlag()),
 			kvSubcommand("import", "make the tree hold what kubectl get services --all-namespaces -o json prints", "[FILE...]", kvImport, importFlags()...),
 			kvSubcommand("rm", "take keys out of the tree", "NAMESPACE/SERVICE...", kvRemove, removeFlags()...),

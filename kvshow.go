@@ -8,6 +8,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/k8s-registrar/k8s-registrar/agent"
+	"github.com/k8s-registrar/k8s-registrar/config"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/kvschema/kvtree"
 )
@@ -23,8 +25,12 @@ func kvList(c *cli.Context) error {
 		return errTree(err)
 	}
 	entries := kvtree.Entries(tree.prefix, pairs, c.StringSlice("namespace"))
-	reader := kvschema.NewReader(tree.prefix, kvschema.Rules(cfg.Services))
-	return writeTree(c.App.Writer, entries, readAll(reader, pairs))
+	return writeTree(c.App.Writer, entries, readAll(readerOf(cfg, tree.prefix), pairs))
+}
+
+// readerOf reads values as the daemon does.
+func readerOf(cfg config.Config, prefix string) kvschema.Reader {
+	return kvschema.NewReader(prefix, kvschema.Rules(cfg.Services)).For(agent.SiteOf(cfg.Traefik))
 }
 
 // readAll reads pairs as every node does.

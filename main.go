@@ -85,6 +85,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			command("plan", "show what would change on this node, as a diff", plan, planFlags()...),
 			command("apply", "change it, once", apply),
 			approveCommand(),
+			explainCommand(),
 			maintenanceCommand(),
 			command("takeover", "take over from consul-template without a gap, or go back", takeOver, takeoverFlags()...),
 			command("purge", "remove everything of ours from this node", purge, purgeFlags()...),

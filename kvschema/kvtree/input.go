@@ -5,6 +5,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
 )
 
 // Input is what is known of the Services in Kubernetes. The zero Input says nothing.
@@ -44,6 +46,17 @@ func ReadAll(r io.Reader) (Input, error) {
 
 // Len is how many Services it speaks of.
 func (in Input) Len() int { return len(in.latest) }
+
+// Pairs returns the Services as the keys of a tree below the prefix, all of one age.
+func (in Input) Pairs(prefix string) []kvschema.Pair {
+	var pairs []kvschema.Pair
+	for _, e := range in.events() {
+		if !e.Deleted {
+			pairs = append(pairs, kvschema.Pair{Key: prefix + e.Namespace + "/" + e.Name, Value: e.JSON, CreateIndex: 1, ModifyIndex: 1})
+		}
+	}
+	return pairs
+}
 
 // events returns the last word on each Service, sorted.
 func (in Input) events() []Event {

@@ -109,6 +109,10 @@ func explain23(version, service string, tags []string, site Site) Outcome {
 		outcome.Why = "exposedByDefault is false, and then it takes no other spelling than traefik.enable=true"
 		return outcome
 	}
+	if tag, unknown := onlyV3(tags); unknown && version == "2" {
+		outcome.Why = "it skips a service with a tag that it does not know: " + tag
+		return outcome
+	}
 	outcome.Routers = routersOf(tags)
 	if len(outcome.Routers) == 0 {
 		outcome.Why = "no tag defines a router: it takes the default rule, by default Host(`" + plain(service) + "`)"
@@ -121,6 +125,18 @@ func explain23(version, service string, tags []string, site Site) Outcome {
 	outcome.Routed = slices.ContainsFunc(outcome.Routers, func(r Router) bool { return r.Problem == "" })
 	outcome.Servers = "ADDRESS:PORT of each node whose check passes or warns"
 	return outcome
+}
+
+// onlyV3 finds an option of Traefik 3 that Traefik 2 chokes on.
+func onlyV3(tags []string) (name string, found bool) {
+	for _, tag := range tags {
+		name, _, _ := strings.Cut(tag, "=")
+		if what, _, ok := defined(tag); ok && what.kind == "http service" &&
+			(strings.HasSuffix(lower(name), ".loadbalancer.server.weight") || strings.HasSuffix(lower(name), ".loadbalancer.strategy")) {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // complete fills in what Traefik does, and says what is wrong.

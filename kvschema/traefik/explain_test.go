@@ -96,7 +96,9 @@ func TestExplain(t *testing.T) {
 	}{
 		{
 			"echoserver", traefik.Translate(shop, echoserver(), both).Tags, both,
-			"1.7: frontend-cart->backend-cart\n2: shop_cart->shop_cart shop_cart_tls->shop_cart\n3: shop_cart->shop_cart shop_cart_tls->shop_cart",
+			"1.7: frontend-cart->backend-cart\n" +
+				"2: it skips a service with a tag that it does not know: traefik.http.services.shop_cart.loadbalancer.server.weight not routed\n" +
+				"3: shop_cart->shop_cart shop_cart_tls->shop_cart",
 		},
 		{
 			"annotations of Traefik 1.7 alone", echoserver(), both,

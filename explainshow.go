@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema/traefik"
+)
+
+func writeExplanationsJSON(w io.Writer, views []explanation) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(views)
+}
+
+// writeExplanations prints for people, one step after the other.
+func writeExplanations(w io.Writer, views []explanation) error {
+	var b strings.Builder
+	for i, view := range views {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		writeExplanation(&b, view)
+	}
+	_, err := io.WriteString(w, strings.Map(harmless, b.String()))
+	return err
+}
+
+func writeExplanation(b *strings.Builder, view explanation) {
+	fmt.Fprintf(b, "%s/%s\n", view.Namespace, view.Name)
+	fmt.Fprintf(b, "  key    %s\n", view.Key)
+	fmt.Fprintf(b, "  value  %d bytes, type %s\n", view.Bytes, orDash(view.Type))
+	switch view.Reads {
+	case "nothing":
+		b.WriteString("  reads  asks for nothing: its type, its namespace or an annotation leave it out\n")
+	case "problem":
+		b.WriteString("  reads  is not announced as it is, see below\n")
+	default:
+		b.WriteString("  reads  is announced\n")
+	}
+	for _, finding := range view.Findings {
+		fmt.Fprintf(b, "  ! %s\n", finding)
+	}
+	for _, port := range view.Ports {
+		fmt.Fprintf(b, "\nIn Consul: %s, port %d/%s (port %s of the Service)\n", port.Name, port.NodePort, port.Protocol, port.Label)
+		for _, tag := range port.Tags {
+			fmt.Fprintf(b, "  %s\n", tag)
+		}
+	}
+	if len(view.Annotations) > 0 {
+		b.WriteString("\nFor Traefik 2 and 3:\n")
+	}
+	for _, v := range view.Annotations {
+		fmt.Fprintf(b, "  %-6s  %s\n", v.Kind, v.Annotation)
+		if v.Why != "" {
+			fmt.Fprintf(b, "            %s\n", v.Why)
+		}
+	}
+	for _, outcome := range view.Traefik {
+		writeOutcome(b, outcome)
+	}
+}
+
+func writeOutcome(b *strings.Builder, outcome traefik.Outcome) {
+	verb := "routes it"
+	if !outcome.Routed {
+		verb = "does not route it"
+	}
+	fmt.Fprintf(b, "\nTraefik %s %s\n", outcome.Traefik, verb)
+	if outcome.Why != "" {
+		fmt.Fprintf(b, "  %s\n", outcome.Why)
+	}
+	for _, r := range outcome.Routers {
+		fmt.Fprintf(b, "  %s: %s\n", r.Name, r.Rule)
+		if len(r.EntryPoints) > 0 {
+			fmt.Fprintf(b, "    at %s%s\n", strings.Join(r.EntryPoints, ", "), map[bool]string{true: ", with TLS"}[r.TLS])
+		}
+		if len(r.Middlewares) > 0 {
+			fmt.Fprintf(b, "    through %s\n", strings.Join(r.Middlewares, ", "))
+		}
+		fmt.Fprintf(b, "    to %s\n", r.Service)
+		if r.Problem != "" {
+			fmt.Fprintf(b, "    ! %s\n", r.Problem)
+		}
+	}
+	if outcome.Servers != "" {
+		fmt.Fprintf(b, "  at %s\n", outcome.Servers)
+	}
+}
