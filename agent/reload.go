@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/k8s-registrar/k8s-registrar/config"
 )
@@ -108,15 +107,6 @@ func (r *reloader) refuse(fresh config.Config, access Access) error {
 	}
 	mistakes = append(mistakes, access.check(), CheckWebConfig(fresh.Telemetry))
 	return errors.Join(mistakes...)
-}
-
-// CheckWebConfig reads the exporters' web configuration, if there is one, and all files
-// that it names.
-func CheckWebConfig(t config.Telemetry) error {
-	if err := web.Validate(t.WebConfigFile); err != nil {
-		return fmt.Errorf("telemetry.web_config_file: read %s: %w", t.WebConfigFile, err)
-	}
-	return nil
 }
 
 // differences names the settings that differ, with their values; a secret's is not told.
