@@ -19,11 +19,13 @@ type reloader struct {
 	config config.Config
 	access Access
 
-	hints   news[struct{}]  // somebody sent a HUP
-	asks    chan chan error // somebody waits for the outcome
-	configs news[config.Config]
-	tokens  news[Access]
-	files   news[TLSFiles]
+	hints      news[struct{}]      // somebody sent a HUP
+	asks       chan chan error     // somebody waits for the outcome
+	configs    news[config.Config] // for the loop
+	ownConfigs news[config.Config] // for the announcer
+	ownTokens  news[struct{}]      // for the announcer: another token is in force
+	tokens     news[Access]
+	files      news[TLSFiles]
 
 	log      hclog.Logger
 	notifier *notifier
@@ -34,7 +36,7 @@ func newReloader(cfg config.Config, access Access, log hclog.Logger, notifier *n
 	return &reloader{
 		config: cfg, access: access,
 		hints: newNews[struct{}](), asks: make(chan chan error),
-		configs: newNews[config.Config](), tokens: newNews[Access](), files: newNews[TLSFiles](),
+		configs: newNews[config.Config](), ownConfigs: newNews[config.Config](), ownTokens: newNews[struct{}](), tokens: newNews[Access](), files: newNews[TLSFiles](),
 		log: log, notifier: notifier, show: show,
 	}
 }
@@ -93,6 +95,7 @@ func (r *reloader) reload() error {
 	r.config, r.access = fresh, access
 	r.log.SetLevel(hclog.LevelFromString(fresh.Log.Level))
 	r.configs.put(fresh)
+	r.ownConfigs.put(fresh)
 	r.tokens.put(access)
 	r.files.put(access.TLS)
 	r.log.Info("the configuration was read again", "changed", strings.Join(changed, ", "))
