@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/user"
 	"strings"
@@ -19,9 +17,6 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/config"
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
-
-// maxStatusBytes bounds what is read of the daemon's status.
-const maxStatusBytes = 64 << 20
 
 func approveCommand() *cli.Command {
 	return &cli.Command{
@@ -94,7 +89,11 @@ func writeApproval(ctx context.Context, client *api.Client, key string, approval
 // approves yesterday's plan by mistake. If the daemon cannot be asked, it decides by
 // itself.
 func known(ctx context.Context, telemetry config.Telemetry, hash string) error {
-	status, err := readStatus(ctx, telemetry)
+	ask, err := newAsker(telemetry, askFlags{})
+	if err != nil {
+		return nil //nolint:nilerr // see above
+	}
+	status, err := ask.status(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // see above
 	}
@@ -109,35 +108,6 @@ func known(ctx context.Context, telemetry config.Telemetry, hash string) error {
 		return fmt.Errorf("nothing waits on this node: there is nothing to approve")
 	}
 	return fmt.Errorf("nothing with the hash %s waits on this node, but %s: look at it once more with k8s-registrar plan", hash, strings.Join(hashes, " and "))
-}
-
-// readStatus asks the daemon on this machine.
-func readStatus(ctx context.Context, telemetry config.Telemetry) (agent.Status, error) {
-	var status agent.Status
-	host, port, err := net.SplitHostPort(telemetry.Listen)
-	if err != nil {
-		return status, fmt.Errorf("find the daemon: %w", err)
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/status", nil)
-	if err != nil {
-		return status, fmt.Errorf("ask the daemon: %w", err)
-	}
-	client := &http.Client{Transport: &http.Transport{}} // no proxy
-	response, err := client.Do(request)
-	if err != nil {
-		return status, fmt.Errorf("ask the daemon: %w", err)
-	}
-	defer response.Body.Close() //nolint:errcheck // it was only read
-	body := http.MaxBytesReader(nil, response.Body, maxStatusBytes)
-	if err := json.NewDecoder(body).Decode(&status); err != nil {
-		return status, fmt.Errorf("read the daemon's status: %w", err)
-	}
-	return status, nil
 }
 
 // caller names who approves, for the log.

@@ -84,6 +84,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			command("agent", "run the daemon", daemon),
 			command("plan", "show what would change on this node, as a diff", plan, planFlags()...),
 			command("apply", "change it, once", apply),
+			command("status", "show what the running daemon knows; the exit code is 0 if it is ready", showStatus, statusFlags()...),
 			approveCommand(),
 			explainCommand(),
 			maintenanceCommand(),

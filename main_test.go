@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http/httptest"
 	"os/exec"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/k8s-registrar/k8s-registrar/e2e/pki"
 	"github.com/k8s-registrar/k8s-registrar/register/consultest"
 )
 
@@ -31,7 +33,12 @@ func TestScripts(t *testing.T) {
 			env.Defer(server.Close)
 			env.Setenv("CONSUL_HTTP_ADDR", server.URL)
 			env.Values["consul"] = consul
-			return nil
+			listener, err := net.Listen("tcp", "127.0.0.1:0") // for the telemetry of a daemon
+			if err != nil {
+				return err
+			}
+			env.Setenv("TELEMETRY", listener.Addr().String())
+			return listener.Close()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"kv":       kv,
@@ -40,6 +47,8 @@ func TestScripts(t *testing.T) {
 			"capture":  capture,
 			"checks":   checks,
 			"waitfor":  waitfor,
+			"until":    until,
+			"certify":  certify,
 		},
 	})
 }
@@ -63,7 +72,7 @@ func kv(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// consul breaks Consul: "consul down", "consul noleader", "consul deny"; or does what an
+// consul breaks Consul: "consul down", "consul noleader", "consul leader", "consul deny"; or does what an
 // operator does: "consul maintain ID REASON".
 func consul(ts *testscript.TestScript, _ bool, args []string) {
 	c := ts.Value("consul").(*consultest.Consul)
@@ -76,10 +85,12 @@ func consul(ts *testscript.TestScript, _ bool, args []string) {
 		c.Down()
 	case "noleader":
 		c.SetLeader("")
+	case "leader":
+		c.SetLeader("10.0.0.100:8300")
 	case "deny":
 		c.DenyByDefault()
 	default:
-		ts.Fatalf("usage: consul down|noleader|deny|maintain ID REASON")
+		ts.Fatalf("usage: consul down|noleader|leader|deny|maintain ID REASON")
 	}
 }
 
@@ -125,4 +136,32 @@ func exitcode(ts *testscript.TestScript, _ bool, args []string) {
 	if exit == nil || exit.ExitCode() != want {
 		ts.Fatalf("%s: %v, want exit code %d", strings.Join(args[1:], " "), err, want)
 	}
+}
+
+// until runs a command again and again until it ends with a code and has said something:
+// "until N EXPRESSION COMMAND ARG...".
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	said := regexp.MustCompile(args[1])
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		err := ts.Exec(args[2], args[3:]...)
+		exit, _ := errors.AsType[*exec.ExitError](err)
+		ended := err == nil && want == 0 || exit != nil && exit.ExitCode() == want
+		if ended && said.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s: %v, want exit code %d and %q", strings.Join(args[2:], " "), err, want, args[1])
+		}
+	}
+}
+
+// certify makes ca.pem, cert.pem and key.pem, for a name: "certify NAME".
+func certify(ts *testscript.TestScript, _ bool, args []string) {
+	authority, err := pki.NewAuthority("story")
+	ts.Check(err)
+	pair, err := authority.Issue(args[0])
+	ts.Check(err)
+	ts.Check(pki.Write(ts.MkAbs("."), map[string][]byte{"ca.pem": authority.PEM, "cert.pem": pair.Certificate, "key.pem": pair.Key}))
 }

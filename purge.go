@@ -35,7 +35,11 @@ func purge(c *cli.Context) error {
 	if err != nil {
 		return errOnce(err)
 	}
-	if len(actual.Ours) == 0 && actual.Marker == "" {
+	announced, err := n.local.Announced(c.Context)
+	if err != nil {
+		return errOnce(err)
+	}
+	if len(actual.Ours) == 0 && actual.Marker == "" && !announced {
 		_, err := fmt.Fprintf(c.App.Writer, "There is nothing of instance %q on node %s.\n", n.config.Instance, this.Name)
 		return err
 	}
@@ -54,13 +58,16 @@ func purge(c *cli.Context) error {
 	})
 }
 
-// remove removes what is ours, the marker last: as long as a service is there the node
+// remove removes what is ours, the marker and the daemon's own service last: as long as a service is there the node
 // stays in maintenance.
 func (n node) remove(c *cli.Context, actual register.Actual) error {
 	if err := n.apply(c, register.Diff(register.Desired{}, actual), "removing"); err != nil {
 		return err
 	}
 	if err := n.local.Unmark(c.Context); err != nil {
+		return errOnce(err)
+	}
+	if _, err := n.local.Withdraw(c.Context); err != nil {
 		return errOnce(err)
 	}
 	return nil

@@ -92,7 +92,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	loop := a.loop(snapshots, rings, tokens)
 	loop.stopped = ctx.Done()
 	group, ctx := errgroup.WithContext(ctx)
-	serve, err := a.http(ctx)
+	serve, address, err := a.http(ctx)
 	if err != nil {
 		return err
 	}
@@ -103,6 +103,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.drift(rings, "checks", askChecks(a.client)),
 		a.rotation(tokens),
 		a.renewal(),
+		a.announcer(address),
 		loop,
 		a.notifier,
 		a.reloader,
@@ -112,15 +113,15 @@ func (a *Agent) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// http binds the listener, and returns what serves it.
-func (a *Agent) http(ctx context.Context) (func(context.Context) error, error) {
+// http binds the listener, and returns what serves it and where.
+func (a *Agent) http(ctx context.Context) (func(context.Context) error, net.Addr, error) {
 	telemetry := a.config.Telemetry
 	if telemetry.Listen == "" {
-		return func(context.Context) error { return nil }, nil
+		return func(context.Context) error { return nil }, nil, nil
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", telemetry.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen for telemetry: %w", err)
+		return nil, nil, fmt.Errorf("listen for telemetry: %w", err)
 	}
 	listener = netutil.LimitListener(listener, maxClients)
 	a.log.Info("telemetry is served", "address", listener.Addr().String())
@@ -131,7 +132,7 @@ func (a *Agent) http(ctx context.Context) (func(context.Context) error, error) {
 	pages := handler(a.board, a.registry, reload)
 	return func(ctx context.Context) error {
 		return serve(ctx, listener, pages, telemetry.WebConfigFile, a.log.Named("telemetry"))
-	}, nil
+	}, listener.Addr(), nil
 }
 
 func (a *Agent) watch(snapshots news[Snapshot]) *watch {
@@ -176,6 +177,7 @@ func (a *Agent) rotation(used news[struct{}]) *rotation {
 		place: a.reloader.access,
 		moves: a.reloader.tokens,
 		used:  used,
+		own:   a.reloader.ownTokens,
 		show: func(err error) {
 			a.board.tokenRead(err)
 			a.metrics.tokenRead(err)
@@ -198,6 +200,20 @@ func (a *Agent) renewal() *renewal {
 		},
 		voice: newVoice(log, "following the certificates for Consul"),
 		log:   log,
+	}
+}
+
+func (a *Agent) announcer(address net.Addr) *announcer {
+	log := a.log.Named("announce")
+	return &announcer{
+		local:   register.NewLocal(a.client, register.Owner{Instance: a.config.Instance}),
+		token:   a.token.set,
+		address: address,
+		config:  a.config,
+		configs: a.reloader.ownConfigs,
+		tokens:  a.reloader.ownTokens,
+		voice:   newVoice(log, "announcing the daemon itself"),
+		log:     log,
 	}
 }
 

@@ -38,7 +38,7 @@ func (n *notifier) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			n.tell(daemon.SdNotifyStopping, "STATUS=stopping; the services stay registered")
+			n.tell(daemon.SdNotifyStopping, "STATUS=stopping")
 			return nil
 		case <-n.beats:
 		}

@@ -2,14 +2,12 @@ package agent
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"html/template"
 	"net/http"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,15 +58,11 @@ type pageView struct {
 	Style        template.CSS
 	Refresh      int // seconds; 0: never
 	Words        string
-	Notes        []pageNote
 	Counts       []pageCount
 	Rows         []pageRow
 	MoreRows     int
 	MoreProblems int
 }
-
-// pageNote is something about the daemon as a whole that needs attention.
-type pageNote struct{ What, Text string }
 
 type pageCount struct {
 	N           int
@@ -112,7 +106,7 @@ func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func newPageView(s Status) pageView {
-	view := pageView{Status: s, Style: template.CSS(pageCSS), Words: s.Sentence(), Notes: notes(s)} //nolint:gosec // it is ours
+	view := pageView{Status: s, Style: template.CSS(pageCSS), Words: s.Sentence()} //nolint:gosec // it is ours
 	checks := s.Checks()
 	for _, status := range []string{api.HealthPassing, api.HealthWarning, api.HealthCritical, ""} {
 		if n := checks[status]; n > 0 {
@@ -146,30 +140,4 @@ func home(service ServiceStatus, tree string) string {
 		return strings.TrimSuffix(folder, "/")
 	}
 	return key
-}
-
-// notes lists what is wrong with the daemon as a whole.
-func notes(s Status) []pageNote {
-	var all []pageNote
-	for _, note := range []pageNote{
-		{"Not ready", strings.Join(s.NotReady, "\n")},
-		{"The new configuration is refused, the old one is in force", s.Config.Error},
-		{"The new token is not used, the old one is in force", s.Token.Error},
-		{"The new certificates for Consul are not used, the old ones are in force", s.TLS.Error},
-		{"The catalog cannot be verified", s.Catalog.Error},
-	} {
-		if note.Text != "" {
-			all = append(all, note)
-		}
-	}
-	return all
-}
-
-// WorstFirst returns the services as people want to see them: those that are in trouble
-// first, and else in the order of their keys.
-func WorstFirst(services []ServiceStatus) []ServiceStatus {
-	rank := map[string]int{api.HealthCritical: 0, api.HealthWarning: 1, "": 2, api.HealthPassing: 3}
-	return slices.SortedStableFunc(slices.Values(services), func(a, b ServiceStatus) int {
-		return cmp.Or(cmp.Compare(rank[a.Check], rank[b.Check]), cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID))
-	})
 }

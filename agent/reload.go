@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/k8s-registrar/k8s-registrar/config"
 )
@@ -20,11 +19,13 @@ type reloader struct {
 	config config.Config
 	access Access
 
-	hints   news[struct{}]  // somebody sent a HUP
-	asks    chan chan error // somebody waits for the outcome
-	configs news[config.Config]
-	tokens  news[Access]
-	files   news[TLSFiles]
+	hints      news[struct{}]      // somebody sent a HUP
+	asks       chan chan error     // somebody waits for the outcome
+	configs    news[config.Config] // for the loop
+	ownConfigs news[config.Config] // for the announcer
+	ownTokens  news[struct{}]      // for the announcer: another token is in force
+	tokens     news[Access]
+	files      news[TLSFiles]
 
 	log      hclog.Logger
 	notifier *notifier
@@ -35,7 +36,7 @@ func newReloader(cfg config.Config, access Access, log hclog.Logger, notifier *n
 	return &reloader{
 		config: cfg, access: access,
 		hints: newNews[struct{}](), asks: make(chan chan error),
-		configs: newNews[config.Config](), tokens: newNews[Access](), files: newNews[TLSFiles](),
+		configs: newNews[config.Config](), ownConfigs: newNews[config.Config](), ownTokens: newNews[struct{}](), tokens: newNews[Access](), files: newNews[TLSFiles](),
 		log: log, notifier: notifier, show: show,
 	}
 }
@@ -94,6 +95,7 @@ func (r *reloader) reload() error {
 	r.config, r.access = fresh, access
 	r.log.SetLevel(hclog.LevelFromString(fresh.Log.Level))
 	r.configs.put(fresh)
+	r.ownConfigs.put(fresh)
 	r.tokens.put(access)
 	r.files.put(access.TLS)
 	r.log.Info("the configuration was read again", "changed", strings.Join(changed, ", "))
@@ -108,15 +110,6 @@ func (r *reloader) refuse(fresh config.Config, access Access) error {
 	}
 	mistakes = append(mistakes, access.check(), CheckWebConfig(fresh.Telemetry))
 	return errors.Join(mistakes...)
-}
-
-// CheckWebConfig reads the exporters' web configuration, if there is one, and all files
-// that it names.
-func CheckWebConfig(t config.Telemetry) error {
-	if err := web.Validate(t.WebConfigFile); err != nil {
-		return fmt.Errorf("telemetry.web_config_file: read %s: %w", t.WebConfigFile, err)
-	}
-	return nil
 }
 
 // differences names the settings that differ, with their values; a secret's is not told.

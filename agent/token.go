@@ -118,6 +118,7 @@ type rotation struct {
 	place Access
 	moves news[Access]   // another place, or look now
 	used  news[struct{}] // a new token is in force
+	own   news[struct{}] // the same, for the daemon's own service
 	show  func(error)
 	voice *voice
 	log   hclog.Logger
@@ -146,6 +147,7 @@ func (r *rotation) run(ctx context.Context) error {
 		if changed {
 			r.log.Info("a new token is in force: every service is registered again with it")
 			r.used.put(struct{}{})
+			r.own.put(struct{}{})
 		}
 	}
 }

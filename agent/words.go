@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,4 +128,33 @@ func age(d time.Duration) string {
 	default:
 		return fmt.Sprintf("%d days", int(d.Hours()/24))
 	}
+}
+
+// Note is something about the daemon as a whole that needs attention.
+type Note struct{ What, Text string }
+
+// Notes lists what is wrong with the daemon as a whole.
+func (s Status) Notes() []Note {
+	var all []Note
+	for _, note := range []Note{
+		{"Not ready", strings.Join(s.NotReady, "\n")},
+		{"The new configuration is refused, the old one is in force", s.Config.Error},
+		{"The new token is not used, the old one is in force", s.Token.Error},
+		{"The new certificates for Consul are not used, the old ones are in force", s.TLS.Error},
+		{"The catalog cannot be verified", s.Catalog.Error},
+	} {
+		if note.Text != "" {
+			all = append(all, note)
+		}
+	}
+	return all
+}
+
+// WorstFirst returns the services as people want to see them: those that are in trouble
+// first, and else in the order of their keys.
+func WorstFirst(services []ServiceStatus) []ServiceStatus {
+	rank := map[string]int{api.HealthCritical: 0, api.HealthWarning: 1, "": 2, api.HealthPassing: 3}
+	return slices.SortedStableFunc(slices.Values(services), func(a, b ServiceStatus) int {
+		return cmp.Or(cmp.Compare(rank[a.Check], rank[b.Check]), cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID))
+	})
 }
