@@ -61,7 +61,7 @@ func TestOnStop(t *testing.T) {
 					t.Errorf("the services are there: %t, want %t", got, tt.remains)
 				}
 				r = start(t, c)
-				r.after(5 * time.Second).announces("s000:30000", "s001:30001")
+				r.after(5*time.Second).announces("s000:30000", "s001:30001")
 				want := map[string]string{"s000": "by hand"}
 				if tt.how == config.Deregister {
 					want = map[string]string{}

@@ -94,14 +94,14 @@ func (s *oldStack) takeover(want int, flags ...string) (output string) {
 func (s *oldStack) isNew() {
 	s.Helper()
 	s.old(0)
-	must(s, s.rig.holds(s.announced()...))
+	must(s, s.holds(s.announced()...))
 	s.inPlace(false)
 }
 
 func (s *oldStack) isOld(n int) {
 	s.Helper()
 	s.old(n)
-	must(s, s.rig.holds())
+	must(s, s.holds())
 	s.inPlace(true)
 }
 
