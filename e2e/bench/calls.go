@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -35,7 +34,7 @@ type sequence struct {
 func fastest() sequence { return sequence{name: "one by one", workers: 1} }
 
 // register registers all services on an agent.
-func (q sequence) register(ctx context.Context, node *consulproc.Process, services []measure.Service) error {
+func (q sequence) register(ctx context.Context, node *consulproc.Process, p ports, services []measure.Service) error {
 	client, err := q.connect(node)
 	if err != nil {
 		return err
@@ -47,8 +46,7 @@ func (q sequence) register(ctx context.Context, node *consulproc.Process, servic
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(q.workers)
 	for _, s := range services {
-		check := fmt.Sprintf("%s:%d", node.Address(), s.Port)
-		r := registration(s.Namespace, s.Name, s.Port, s.Tags(), check)
+		r := registration(s.Namespace, s.Name, s.Port, s.Tags(), p.of(s.Port))
 		r.Checks[0].Interval = fmt.Sprintf("%ds", 10*(1+len(services)/1000))
 		if q.request != nil {
 			q.request(r)
@@ -71,39 +69,43 @@ func (q sequence) connect(node *consulproc.Process) (*api.Client, error) {
 	return newClient(node.HTTPAddr())
 }
 
-// coldCalls measures the fastest sequence on an agent of its own, which ends with it.
-func (s *stage) coldCalls(ctx context.Context, round int) error {
-	t, err := s.timeCalls(ctx, fastest(), fmt.Sprintf("%s-%d", callsName, round))
+// coldCalls measures the fastest sequence. Its agent becomes that of the floor if it stays.
+func (s *stage) coldCalls(ctx context.Context, floor *contender, round int, stays bool) error {
+	t, node, err := s.timeCalls(ctx, fastest(), fmt.Sprintf("%s-%d", callsName, round))
 	if err != nil {
 		return err
 	}
 	result := s.results[floorName]
 	result.Cold = append(result.Cold, t.took.Seconds())
-	return nil
+	if stays {
+		floor.node = node
+		return nil
+	}
+	return s.retire(ctx, node)
 }
 
 // timed is how long a sequence took, and what it cost.
 type timed struct{ took, agent, server time.Duration }
 
-// timeCalls returns how long a sequence takes until all services are in the catalog.
-func (s *stage) timeCalls(ctx context.Context, q sequence, name string) (t timed, err error) {
-	c := &contender{name: name, tree: newTree(s.server, callsName, s.size), checks: true}
-	if c.node, err = s.cluster.AddClient(ctx, consulproc.Node{Name: name, Config: s.agents}); err != nil {
-		return t, err
+// timeCalls returns how long a sequence takes, on a new agent, until all services are in
+// the catalog.
+func (s *stage) timeCalls(ctx context.Context, q sequence, name string) (t timed, node *consulproc.Process, err error) {
+	services := newTree(s.server, callsName, s.size).services
+	if node, err = s.cluster.AddClient(ctx, consulproc.Node{Name: name, Config: s.agents}); err != nil {
+		return t, nil, err
 	}
-	defer func() { err = errors.Join(err, c.shut(), s.retire(ctx, c.node)) }()
-	if err := errors.Join(c.open(), s.calm(ctx)); err != nil {
-		return t, err
+	if err := s.calm(ctx); err != nil {
+		return t, node, err
 	}
-	before, err := s.consulUsed(c.node)
+	before, err := s.consulUsed(node)
 	if err != nil {
-		return t, err
+		return t, node, err
 	}
 	begun := time.Now()
 	group, both := errgroup.WithContext(ctx)
-	group.Go(func() error { return q.register(both, c.node, c.tree.services) })
+	group.Go(func() error { return q.register(both, node, s.ports, services) })
 	group.Go(func() error {
-		missing, err := awaitAll(both, s.server, c.tree.services, s.allowance())
+		missing, err := awaitAll(both, s.server, services, s.allowance())
 		if err == nil && missing > 0 {
 			err = fmt.Errorf("%s: %d services are not in the catalog", q.name, missing)
 		}
@@ -111,11 +113,11 @@ func (s *stage) timeCalls(ctx context.Context, q sequence, name string) (t timed
 		return err
 	})
 	if err := group.Wait(); err != nil {
-		return t, err
+		return t, node, err
 	}
-	after, err := s.consulUsed(c.node)
+	after, err := s.consulUsed(node)
 	t.agent, t.server = after.agent-before.agent, after.server-before.server
-	return t, err
+	return t, node, err
 }
 
 // consulUsed returns what an agent and the server have used.

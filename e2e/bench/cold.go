@@ -16,23 +16,19 @@ const coldRate = 200 * time.Millisecond
 
 // coldStarts starts each contender with a full tree and an agent that holds nothing. Those
 // of the last round go on with what is measured next. The floor has no part in it; the
-// fastest calls that are known stand in for it.
+// fastest calls that are known stand in for it, and fill the agent that it gets.
 func (s *stage) coldStarts(ctx context.Context) error {
 	rounds := s.options.coldRounds
 	if s.size >= 1000 {
 		rounds = 1
 	}
 	for round := range rounds {
-		if s.options.takesPart(floorName, s.size) {
-			if err := s.coldCalls(ctx, round); err != nil {
-				return err
-			}
-		}
 		for _, c := range s.turns() {
+			start := s.coldStart
 			if c.name == floorName {
-				continue
+				start = s.coldCalls
 			}
-			if err := s.coldStart(ctx, c, round, round == rounds-1); err != nil {
+			if err := start(ctx, c, round, round == rounds-1); err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
 		}
@@ -45,7 +41,7 @@ func (s *stage) coldStart(ctx context.Context, c *contender, round int, stays bo
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(c.open(), s.calm(ctx)); err != nil {
+	if err := s.calm(ctx); err != nil {
 		return err
 	}
 	begun := time.Now()
@@ -57,8 +53,11 @@ func (s *stage) coldStart(ctx context.Context, c *contender, round int, stays bo
 		return err
 	}
 	result := s.results[c.name]
-	result.Lost.Cold += missing
-	if c.alive() && missing == 0 {
+	switch {
+	case !c.alive():
+	case missing > 0:
+		result.Lost.Cold += missing
+	default:
 		result.Cold = append(result.Cold, time.Since(begun).Seconds())
 	}
 	if stays {
@@ -67,7 +66,7 @@ func (s *stage) coldStart(ctx context.Context, c *contender, round int, stays bo
 	if c.alive() {
 		err = c.stop()
 	}
-	return errors.Join(err, c.shut(), s.retire(ctx, c.node))
+	return errors.Join(err, s.retire(ctx, c.node))
 }
 
 // allowance is how long something that concerns all services may take.
@@ -88,28 +87,18 @@ func (s *stage) retire(ctx context.Context, node *consulproc.Process) error {
 	return nil
 }
 
-// startFloor starts the floor on the agent that ours works through.
+// startFloor starts the floor on its agent.
 func (s *stage) startFloor(ctx context.Context) error {
-	floor, ours := s.named(floorName), s.named(oursName)
-	if floor == nil {
+	c := s.named(floorName)
+	if c == nil {
 		return nil
 	}
-	if ours == nil {
-		return errors.New("the floor needs the agent of ours")
-	}
-	floor.node = ours.node
-	port := floor.tree.services[0].Port
-	for ours.tree.has(port) {
-		port++
-	}
-	floor.tree.services[0].Port = port
-	floor.checks = true
-	if err := errors.Join(floor.open(), floor.tree.putAll(ctx), floor.start(floor.node.HTTPAddr())); err != nil {
+	if err := c.start(c.node.HTTPAddr()); err != nil {
 		return err
 	}
-	missing, err := awaitAll(ctx, s.server, floor.tree.services, s.options.patience)
+	missing, err := awaitAll(ctx, s.server, c.tree.services, s.options.patience)
 	if err == nil && missing > 0 {
-		err = fmt.Errorf("the floor registers nothing: %s", floor.program.Logs(3))
+		err = fmt.Errorf("the floor registers nothing: %s", c.program.Logs(3))
 	}
 	return err
 }
@@ -121,13 +110,4 @@ func (s *stage) named(name string) *contender {
 		}
 	}
 	return nil
-}
-
-func (t *tree) has(port int) bool {
-	for _, s := range t.services {
-		if s.Port == port {
-			return true
-		}
-	}
-	return false
 }

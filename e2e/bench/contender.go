@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,12 +29,9 @@ type contender struct {
 	node *consulproc.Process
 	// command returns the command line for an agent, or for a meter before it.
 	command func(c *contender, consul string) ([]string, error)
-	// checks tells whether its services have checks, so that there have to be ports.
-	checks  bool
 	dir     string
 	program *rig.Program
 	died    string // why it ended; empty while it lives
-	closers []func() error
 }
 
 func (s *stage) newContender(name string, size int, command func(*contender, string) ([]string, error)) (*contender, error) {
@@ -63,42 +59,22 @@ func (c *contender) stop() error {
 // alive notes when the program has ended by itself.
 func (c *contender) alive() bool {
 	if c.died == "" && c.program != nil && !c.program.Running() {
-		c.died = shortReason(c.program.Logs(3))
+		c.died = reason(c.program.Logs(20))
 	}
 	return c.died == ""
 }
 
-// shortReason returns the end of the last line that says something.
-func shortReason(log string) string {
+// reason returns the end of the last line that tells of an error.
+func reason(log string) string {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
-	last := lines[len(lines)-1]
-	const most = 120
-	return "..." + last[max(0, len(last)-most):]
-}
-
-// open opens the ports that the checks of its services dial.
-func (c *contender) open() error {
-	if !c.checks {
-		return nil
-	}
-	for _, s := range c.tree.services {
-		_, closePort, err := consulproc.Listen(fmt.Sprintf("%s:%d", c.node.Address(), s.Port))
-		if err != nil {
-			return err
+	told := lines[len(lines)-1]
+	for _, line := range lines {
+		if strings.Contains(strings.ToLower(line), "err") && !strings.HasSuffix(line, "stderr:") {
+			told = line
 		}
-		c.closers = append(c.closers, closePort)
 	}
-	return nil
-}
-
-// shut closes the ports.
-func (c *contender) shut() error {
-	var errs []error
-	for _, closePort := range c.closers {
-		errs = append(errs, closePort())
-	}
-	c.closers = nil
-	return errors.Join(errs...)
+	const most = 120
+	return told[max(0, len(told)-most):]
 }
 
 // timed makes a change and returns how long it takes until it is visible. A change that

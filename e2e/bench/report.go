@@ -55,6 +55,9 @@ func (r *sizeResult) costs() string {
 	var rows [][]string
 	floor := r.named(floorName)
 	for _, c := range r.Contenders {
+		if c.PeakMB == 0 { // it was not there any more
+			continue
+		}
 		wrote := "no"
 		if c.Idle.Wrote {
 			wrote = "yes"

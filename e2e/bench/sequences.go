@@ -86,7 +86,10 @@ func runCalls(ctx context.Context, args []string, out io.Writer) (err error) {
 	for round := range *rounds {
 		for _, i := range rand.Perm(*most) {
 			q := sequences()[i]
-			t, err := s.timeCalls(ctx, q, fmt.Sprintf("%s-%d-%d", callsName, round, i))
+			t, node, err := s.timeCalls(ctx, q, fmt.Sprintf("%s-%d-%d", callsName, round, i))
+			if err == nil {
+				err = s.retire(ctx, node)
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", q.name, err)
 			}

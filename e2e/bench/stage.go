@@ -23,6 +23,7 @@ type stage struct {
 	cluster    *consulproc.Cluster
 	server     *api.Client    // of the one server
 	agents     map[string]any // what is special in the configuration of client agents
+	ports      ports
 	contenders []*contender
 	results    map[string]*contenderResult
 }
@@ -71,6 +72,10 @@ func (s *stage) prepare(ctx context.Context) error {
 	if s.server, err = newClient(s.cluster.Servers()[0].HTTPAddr()); err != nil {
 		return err
 	}
+	s.ports.address = s.cluster.Servers()[0].Address()
+	if err := s.ports.open(newTree(s.server, "", s.size)); err != nil {
+		return err
+	}
 	for _, made := range []struct {
 		name string
 		make func() (*contender, error)
@@ -92,26 +97,22 @@ func (s *stage) prepare(ctx context.Context) error {
 }
 
 func (s *stage) ours() (*contender, error) {
-	c, err := s.newContender(oursName, s.size, func(c *contender, consul string) ([]string, error) {
+	return s.newContender(oursName, s.size, func(c *contender, consul string) ([]string, error) {
 		return []string{
 			s.options.registrar, "agent", "--consul-address=" + consul, "--key-path=" + c.tree.keyPath, "--telemetry-listen=",
 			// As the reference configuration recommends for so many.
 			fmt.Sprintf("--check-interval=%ds", 10*(1+s.size/1000)),
+			"--node-address=" + s.ports.address,
 			"--guard-allow-removals", // nobody is there to approve
 		}, nil
 	})
-	if err == nil {
-		c.checks = true
-	}
-	return c, err
 }
 
-// floor follows one key and has one service, on the same agent as ours: what Consul needs
-// for a registration depends on how many services the agent has.
+// floor follows one key, on an agent that holds as many services as that of ours does:
+// what Consul needs for a registration depends on that.
 func (s *stage) floor() (*contender, error) {
 	return s.newContender(floorName, 1, func(c *contender, consul string) ([]string, error) {
-		check := fmt.Sprintf("%s:%d", c.node.Address(), c.tree.services[0].Port)
-		return []string{s.options.self, "floor", "-consul", consul, "-prefix", c.tree.keyPath + "/", "-check", check}, nil
+		return []string{s.options.self, "floor", "-consul", consul, "-prefix", c.tree.keyPath + "/", "-check", s.ports.of(c.tree.services[0].Port)}, nil
 	})
 }
 
@@ -145,10 +146,9 @@ func (s *stage) clear() error {
 		if c.died == "" {
 			errs = append(errs, c.stop())
 		}
-		errs = append(errs, c.shut())
 	}
 	if s.cluster != nil {
 		errs = append(errs, s.cluster.Stop())
 	}
-	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+	return errors.Join(append(errs, s.ports.close(), os.RemoveAll(s.dir))...)
 }
