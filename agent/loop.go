@@ -44,8 +44,8 @@ type loop struct {
 	// gated tells that the last plan was stopped: look for a leader before anything
 	// else, since the agent may be slow to answer until there is one.
 	gated bool
-	// rotating tells that services were seen that are registered with another token
-	// than the one in force.
+	// rotating tells that a new token is in force, or that services were seen that are
+	// registered with another one. Who we are is then asked for in every pass.
 	rotating bool
 	// stopped is closed when we are told to stop, and not when another task has failed.
 	stopped <-chan struct{}
@@ -137,6 +137,7 @@ func (l *loop) sleep(ctx context.Context) call {
 		l.look = time.After(approvalPause)
 		return callApproval
 	case <-l.tokens:
+		l.rotating = true
 		return callToken
 	case <-l.pulse:
 		return callPulse

@@ -27,7 +27,7 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 		}
 		l.gated = false
 	}
-	if why != callNews {
+	if why != callNews || l.rotating {
 		if err := l.reconciler.learn(ctx); err != nil {
 			return failed, err
 		}

@@ -517,6 +517,38 @@ func TestOldTokenIsNotRevocableTooEarly(t *testing.T) {
 	})
 }
 
+// TestOldTokenOfAnEmptyAgentIsRevocable: when an agent lost all that was registered with
+// the old token, nothing has to be registered anew for its sake.
+func TestOldTokenOfAnEmptyAgentIsRevocable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		c.DenyByDefault()
+		c.Grant("old", rights)
+		c.Grant("new", rights)
+		fill(c, 3)
+		path := filepath.Join(t.TempDir(), "token")
+		if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := startWithFile(t, c, path)
+		r.after(time.Minute)
+		c.Fault(consultest.On(http.MethodPut, "/", consultest.Fault{Status: 500, Body: "no"}))
+		c.Down()
+		c.Wipe()
+		r.after(time.Second)
+		c.Up()
+		if err := os.WriteFile(path, []byte("new"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.after(time.Minute)
+		c.Fault(nil)
+		r.after(2 * time.Minute).announces("s000:30000", "s001:30001", "s002:30002")
+		if s := r.status(); s.Token.OldRevocable.IsZero() || s.Token.Others > 0 {
+			t.Errorf("token = %+v", s.Token)
+		}
+	})
+}
+
 // TestOneAgentPerInstance: the second refuses to start, others go on side by side.
 func TestOneAgentPerInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -22,6 +22,7 @@ func (w *world) put(ctx context.Context, ns, name string, v value) (string, erro
 	if !w.fits(func(m *model) { m.put(&trial, !w.broken("registrar")) }) {
 		return "", errNotNow
 	}
+	w.moves(e)
 	if err := w.txn(ctx, e); err != nil {
 		return "", err
 	}
@@ -30,6 +31,19 @@ func (w *world) put(ctx context.Context, ns, name string, v value) (string, erro
 		text = e.reg().String()
 	}
 	return fmt.Sprintf("%s = %s %s", e.key, v.kind, text), nil
+}
+
+// moves notes what goes because its key is announced under another ID: that counts
+// against no budget.
+func (w *world) moves(e *entry) {
+	if e.value.kind != good {
+		return
+	}
+	for id, s := range w.agent.services {
+		if ours(s) && seen(s).key == e.key && id != e.reg().id {
+			w.run.moved[id] = true
+		}
+	}
 }
 
 func (w *world) putNew(ctx context.Context, rng *rand.Rand) (string, error) {
