@@ -80,7 +80,7 @@ func (s *stage) grant(rules string) error {
 
 // noTreeWords are how the watch in /status says that the tree may not be read.
 func noTreeWords() []string {
-	return []string{"watch: the token may not read", "watch: ACLs hide", "watch: watch drill/", "watch: read drill/"}
+	return []string{"watch: the token may not read", "watch: ACLs hide", "watch: watch drill/", "watch: list drill/", "watch: read drill/"}
 }
 
 func noReadAtStart(s *stage) error {

@@ -39,6 +39,10 @@ func agentWiped(s *stage) error {
 	if err := s.node.Launch(); err != nil {
 		return err
 	}
+	// A change of the tree would lead to a comparison, too: first it has to notice by itself.
+	if err := s.within(2*time.Minute, s.well); err != nil {
+		return err
+	}
 	return s.recovered(time.Minute)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/k8s-registrar/k8s-registrar/e2e/rig"
@@ -43,18 +44,21 @@ func answerDrills() []drill {
 // agent takes every write: what is believed of such an answer is done at once.
 func treeAnswerDrills() []drill {
 	var all []drill
+	unread := []string{"watch: read drill/", "watch: list drill/"}
 	for _, c := range []struct {
 		name  string
 		fault rig.Fault
 		words []string
 	}{
 		{"404", rig.Fault{Kind: rig.FaultStatus, Code: 404}, []string{"watch: the answer carries no X-Consul-Index"}},
-		{"500", rig.Fault{Kind: rig.FaultStatus, Code: 500}, []string{"watch: read drill/"}},
-		{"empty, with 200", rig.Fault{Kind: rig.FaultEmpty}, []string{"watch: read drill/"}},
-		{"cut in the middle", rig.Fault{Kind: rig.FaultCut}, []string{"watch: read drill/"}},
-		{"garbled", rig.Fault{Kind: rig.FaultGarble}, []string{"watch: read drill/"}},
+		{"500", rig.Fault{Kind: rig.FaultStatus, Code: 500}, unread},
+		{"empty, with 200", rig.Fault{Kind: rig.FaultEmpty}, unread},
+		{"cut in the middle", rig.Fault{Kind: rig.FaultCut}, unread},
+		{"garbled", rig.Fault{Kind: rig.FaultGarble}, unread},
 	} {
-		c.fault.Match = func(r *http.Request) bool { return r.URL.Query().Has("recurse") }
+		c.fault.Match = func(r *http.Request) bool { // what is read, and not what only rings
+			return strings.HasPrefix(r.URL.Path, "/v1/kv/drill/") && r.URL.Query().Has("recurse") || r.URL.Query().Has("keys") && !r.URL.Query().Has("separator")
+		}
 		all = append(all, drill{"answers about the tree alone: " + c.name, setup{proxied: true, often: true}, func(s *stage) error {
 			return spoil(s, c.fault, rig.WireFault{}, c.words)
 		}})
