@@ -1,7 +1,7 @@
 # Everything this repository needs is Go, make, git and a C compiler (for the race detector).
 MAKEFLAGS += --warn-undefined-variables
 .DEFAULT_GOAL := help
-.PHONY: build package bin/consul demo drill chaos test oracle check fmt vuln fuzz clean help
+.PHONY: build package bin/consul demo drill drill-proof chaos chaos-short test oracle check fmt vuln fuzz clean help
 
 CI ?=
 KEEP ?=
@@ -42,8 +42,15 @@ demo: build bin/consul ## Show it at work against a real Consul; KEEP=1 leaves i
 drill: build bin/consul ## Break everything around it, and see what becomes of the services; ONLY=text chooses
 	go run ./e2e/drill -consul bin/consul -registrar bin/k8s-registrar $(if $(ONLY),-only '$(ONLY)')
 
+drill-proof: bin/consul ## Switch each protection off, and see the drills fail that it decides; ONLY=text chooses
+	go run ./e2e/drill -prove -consul bin/consul -parallel 2 $(if $(ONLY),-only '$(ONLY)')
+
 chaos: build bin/consul ## Break things at random for SECONDS, from SEED, and check what it does
 	go run ./e2e/chaos -consul bin/consul -registrar bin/k8s-registrar -seconds $(SECONDS) -seed $(SEED)
+
+# What it may take to settle is no measure of anything on a machine that others use, too.
+chaos-short: build bin/consul ## Chaos for a minute, from three seeds side by side
+	go run ./e2e/chaos -consul bin/consul -registrar bin/k8s-registrar -seconds 60 -runs 3 -patience 4
 
 test: bin/consul ## Run all tests, those against a real Consul too, with the race detector
 	CONSUL_BIN='$(CURDIR)/bin/consul' go test -race -timeout 30m ./...
@@ -73,4 +80,4 @@ clean: ## Remove what was built
 	rm -rf bin dist
 
 help: ## Say what make can do
-	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

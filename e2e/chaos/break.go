@@ -80,12 +80,12 @@ func (w *world) termRegistrar(ctx context.Context, rng *rand.Rand) (string, erro
 	if w.broken("registrar") {
 		return "", errNotNow
 	}
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, w.patiently(15*time.Second))
 	defer cancel()
 	young := time.Since(w.run.begun) < time.Second // it may not listen to signals yet
 	text := w.registrarGone(rng)
 	took, code, err := w.reg.Term(ctx)
-	if err == nil && (took > 5*time.Second || code != 0 && !young) {
+	if err == nil && (took > w.patiently(5*time.Second) || code != 0 && !young) {
 		err = fmt.Errorf("the registrar took %s to end, with exit code %d", took, code)
 	}
 	return text, err

@@ -163,7 +163,7 @@ func (w *world) judgeLate(s *side) {
 		since, late := s.late[id]
 		if !late {
 			s.late[id] = now
-		} else if now.Sub(since) > repairTime {
+		} else if now.Sub(since) > w.patiently(repairTime) {
 			w.fail("%s: %s is not as it should be for %s though nothing is broken: want %v, got %v", s.name, id, now.Sub(since).Round(time.Second), r, got)
 		}
 	}
@@ -189,7 +189,7 @@ func (w *world) lookRegistrar(ctx context.Context) {
 	if healthy {
 		w.run.healthy = time.Now()
 	}
-	if time.Since(w.run.healthy) > unhealthy {
+	if time.Since(w.run.healthy) > w.patiently(unhealthy) {
 		w.fail("the registrar is not healthy: code %d, error %v", code, err)
 	}
 	if statusErr == nil {

@@ -112,7 +112,7 @@ func (w *world) compare(s *side, held bool) error {
 			}
 			continue
 		}
-		if !wanted && !keep[id] && !held {
+		if !wanted && !keep[id] && !held && !w.m.frozen(seen(got).key) {
 			differ("%s is there and should not be", id)
 		}
 		if wanted {

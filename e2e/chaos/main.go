@@ -15,16 +15,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -40,8 +43,9 @@ const (
 
 type options struct {
 	consul, registrar, journal string
-	seconds                    int
+	seconds, runs, patience    int
 	seed                       uint64
+	out                        io.Writer
 }
 
 func main() {
@@ -51,14 +55,40 @@ func main() {
 	flag.StringVar(&o.journal, "journal", "", "the `file` that every operation is written to; empty for one among the temporary files")
 	flag.IntVar(&o.seconds, "seconds", 60, "how long to go on")
 	flag.Uint64Var(&o.seed, "seed", 1, "what everything random comes from")
+	flag.IntVar(&o.runs, "runs", 1, "how many runs to make side by side, with this seed and those that follow it")
+	flag.IntVar(&o.patience, "patience", 1, "how many times longer than usual anything may take, for slow machines")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := run(ctx, o)
+	err := runAll(ctx, o)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos: error:", err)
 		os.Exit(1)
 	}
+}
+
+// runAll makes all runs, each in a world of its own, and prints each in one piece.
+func runAll(ctx context.Context, o options) error {
+	if o.runs == 1 {
+		o.out = os.Stdout
+		return run(ctx, o)
+	}
+	errs := make([]error, o.runs)
+	var printing sync.Mutex
+	var all sync.WaitGroup
+	for i := range o.runs {
+		all.Go(func() {
+			var text bytes.Buffer
+			mine := o
+			mine.seed, mine.out = o.seed+uint64(i), &text
+			errs[i] = run(ctx, mine)
+			printing.Lock()
+			defer printing.Unlock()
+			_, _ = text.WriteTo(os.Stdout) // nobody reads it
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // run is one whole run.
@@ -71,7 +101,7 @@ func run(ctx context.Context, o options) (err error) {
 		return fmt.Errorf("create journal: %w", err)
 	}
 	defer file.Close()
-	fmt.Printf("chaos: seed %d, %d s, journal %s\n", o.seed, o.seconds, file.Name())
+	fmt.Fprintf(o.out, "chaos: seed %d, %d s, journal %s\n", o.seed, o.seconds, file.Name())
 	j := newJournal(file)
 	w, err := build(ctx, o, j)
 	defer func() { err = errors.Join(err, w.close()) }()
@@ -91,7 +121,7 @@ func run(ctx context.Context, o options) (err error) {
 		w.report(err)
 		return fmt.Errorf("seed %d failed after %s: %w", o.seed, time.Since(begun).Round(time.Second), err)
 	}
-	fmt.Printf("chaos: seed %d passed in %s\n%s\n%s\n", o.seed, time.Since(begun).Round(time.Second), j.totals(), w.summary())
+	fmt.Fprintf(o.out, "chaos: seed %d passed in %s\n%s\n%s\n", o.seed, time.Since(begun).Round(time.Second), j.totals(), w.summary())
 	return nil
 }
 
@@ -169,12 +199,12 @@ func (w *world) report(err error) {
 	defer w.mu.Unlock()
 	status, _ := json.MarshalIndent(w.run.status, "", "  ")
 	least, most := w.spent()
-	fmt.Printf("\n=== seed %d: %v\n\n=== last operations\n%s\n\n=== status (as of %s)\n%s\n", w.options.seed, err, w.j.tail(), w.run.heard.UTC().Format(time.TimeOnly), status)
-	fmt.Printf("\n=== model: %d keys, held %v, removals of this run %d to %d\n", len(w.m.entries), w.must, least, most)
+	fmt.Fprintf(w.options.out, "\n=== seed %d: %v\n\n=== last operations\n%s\n\n=== status (as of %s)\n%s\n", w.options.seed, err, w.j.tail(), w.run.heard.UTC().Format(time.TimeOnly), status)
+	fmt.Fprintf(w.options.out, "\n=== model: %d keys, held %v, removals of this run %d to %d\n", len(w.m.entries), w.must, least, most)
 	for _, e := range w.sorted(func(*entry) bool { return true }) {
-		fmt.Printf("%s %s create %d holder %v memory %v kept %v port %d\n", e.key, e.value.kind, e.create, w.m.holder(e), e.memory, w.m.kept[e.key], e.value.port)
+		fmt.Fprintf(w.options.out, "%s %s create %d holder %v memory %v kept %v port %d\n", e.key, e.value.kind, e.create, w.m.holder(e), e.memory, w.m.kept[e.key], e.value.port)
 	}
-	fmt.Printf("\n=== registrar\n%s\n=== consul\n%s", w.reg.Logs(logLines), w.cluster.Logs(logLines/2))
+	fmt.Fprintf(w.options.out, "\n=== registrar\n%s\n=== consul\n%s", w.reg.Logs(logLines), w.cluster.Logs(logLines/2))
 }
 
 // summary tells what was looked at.

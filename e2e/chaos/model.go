@@ -87,6 +87,21 @@ func (m *model) holder(e *entry) bool {
 	return true
 }
 
+// frozen tells whether what is registered for a key stays as it is since the oldest key
+// that claims its name cannot be read: nobody knows whose the name is.
+func (m *model) frozen(key string) bool {
+	e := m.entries[key]
+	if e == nil || e.value.kind == other {
+		return false
+	}
+	for _, rival := range m.entries {
+		if rival.name == e.name && rival.value.kind == bad && m.holder(rival) {
+			return true
+		}
+	}
+	return false
+}
+
 // want returns what must be announced exactly, by ID.
 func (m *model) want() map[string]reg {
 	all := map[string]reg{}
@@ -173,7 +188,7 @@ func (m *model) surplus(registered map[string]*api.AgentService) []string {
 	want, keep := m.want(), m.keep()
 	var keys []string
 	for id, s := range registered {
-		if _, wanted := want[id]; ours(s) && !wanted && !keep[id] && !announced(want, seen(s).key) {
+		if _, wanted := want[id]; ours(s) && !wanted && !keep[id] && !m.frozen(seen(s).key) && !announced(want, seen(s).key) {
 			keys = append(keys, seen(s).key)
 		}
 	}

@@ -23,6 +23,11 @@ const (
 	approvalLag = 5 * time.Second
 )
 
+// patiently is how long something may take on this machine.
+func (w *world) patiently(usual time.Duration) time.Duration {
+	return time.Duration(w.options.patience) * usual
+}
+
 // quiet stops breaking, waits until all is right, and compares everything.
 func (w *world) quiet(ctx context.Context, rng *rand.Rand) error {
 	begun := time.Now()
@@ -33,7 +38,7 @@ func (w *world) quiet(ctx context.Context, rng *rand.Rand) error {
 	}
 	var approved time.Time
 	told := begun
-	err := rig.Eventually(ctx, settleTime, func() error {
+	err := rig.Eventually(ctx, w.patiently(settleTime), func() error {
 		if err := w.failure(); err != nil {
 			return nil //nolint:nilerr // there is nothing more to wait for
 		}
@@ -68,7 +73,7 @@ func (w *world) quiet(ctx context.Context, rng *rand.Rand) error {
 
 // restore ends all faults and takes foreign services out of our places.
 func (w *world) restore(ctx context.Context) error {
-	err := rig.Eventually(ctx, settleTime, func() error {
+	err := rig.Eventually(ctx, w.patiently(settleTime), func() error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if w.failed != nil {
