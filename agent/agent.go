@@ -171,6 +171,8 @@ func (a *Agent) rotation(used news[struct{}]) *rotation {
 		token: a.token,
 		acl:   a.client,
 		tree:  a.tree(),
+		local: a.reconciler.local,
+		mine:  a.board.registered,
 		place: a.reloader.access,
 		moves: a.reloader.tokens,
 		used:  used,

@@ -120,6 +120,13 @@ func (b *board) waiting() []Waiting {
 	return b.pass.Waiting
 }
 
+// registered returns what is registered, sorted.
+func (b *board) registered() []register.ID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Sorted(maps.Keys(b.pass.Actual.Ours))
+}
+
 // tokenRead notes whether the token file's token is in force.
 func (b *board) tokenRead(err error) {
 	b.mu.Lock()

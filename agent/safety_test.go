@@ -487,6 +487,39 @@ func TestTokenRotation(t *testing.T) {
 	})
 }
 
+// TestTokenWithoutServicesIsRefused: with it everything of ours would be out of reach.
+func TestTokenWithoutServicesIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		c.DenyByDefault()
+		c.Grant("old", rights)
+		treeOnly := rights
+		treeOnly.Service = nil
+		c.Grant("new", treeOnly)
+		fill(c, 3)
+		path := filepath.Join(t.TempDir(), "token")
+		if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := startWithFile(t, c, path)
+		r.after(time.Minute)
+		if err := os.WriteFile(path, []byte("new"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.after(time.Minute).ready(true)
+		if got := r.status().Token.Error; !strings.Contains(got, "hides the services of ours") {
+			t.Errorf("token error = %q", got)
+		}
+		c.SetKV(service("shop", "s009", 30009, "")) // the old one goes on
+		r.after(time.Minute).announces("s000:30000", "s001:30001", "s002:30002", "s009:30009")
+		c.Grant("new", rights)
+		r.after(2 * time.Minute).ready(true)
+		if s := r.status().Token; s.Error != "" || s.OldRevocable.IsZero() {
+			t.Errorf("token = %+v", s)
+		}
+	})
+}
+
 // Nothing is said to be safe before the servers were seen to hold everything.
 func TestOldTokenIsNotRevocableTooEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/k8s-registrar/k8s-registrar/register"
 )
 
 const (
@@ -111,6 +113,8 @@ type rotation struct {
 	token *Token
 	acl   *api.Client
 	tree  tree
+	local *register.Local
+	mine  func() []register.ID // what is registered
 	place Access
 	moves news[Access]   // another place, or look now
 	used  news[struct{}] // a new token is in force
@@ -159,7 +163,8 @@ func (r *rotation) look(ctx context.Context) (changed bool, err error) {
 	return true, nil
 }
 
-// try asks Consul whether it knows the token and whether it may read the tree.
+// try asks Consul whether it knows the token, whether that may read the tree, and whether
+// it may see what is registered, which it could not register anew otherwise.
 func (r *rotation) try(ctx context.Context, secret string) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -174,5 +179,5 @@ func (r *rotation) try(ctx context.Context, secret string) error {
 	case err != nil:
 		return fmt.Errorf("try to read the tree with it: %w", err)
 	}
-	return nil
+	return r.local.Hidden(ctx, r.mine(), secret)
 }

@@ -19,15 +19,16 @@ var ErrHidden = errors.New("the agent hides the services of ours from this token
 // not asked for is refused when it is registered.
 const mostAsked = 3
 
-// hidden returns an error if one of the desired services is there though no list shows
-// it. A single service is refused to those who may not see it, and unknown if it is not
-// there; a list of services that may not be seen looks like an empty one.
-func (l *Local) hidden(ctx context.Context, desired Desired) error {
-	ids := sortedIDs(desired.Want)
+// Hidden returns [ErrHidden] if one of the services is there and may not be seen by a
+// token; empty stands for the one in force. A single service is refused to those who may
+// not see it, and unknown if it is not there; a list of services that may not be seen
+// looks like an empty one. Of many services a few are asked for.
+func (l *Local) Hidden(ctx context.Context, ids []ID, token string) error {
 	asked := min(len(ids), mostAsked)
 	for i := range asked {
 		id := ids[i*len(ids)/asked] // spread over all
-		_, _, err := l.client.Agent().Service(string(id), (&api.QueryOptions{}).WithContext(ctx))
+		options := (&api.QueryOptions{Token: token}).WithContext(ctx)
+		_, _, err := l.client.Agent().Service(string(id), options)
 		status, answered := errors.AsType[api.StatusError](err)
 		switch {
 		case err == nil, answered && status.Code == http.StatusNotFound:

@@ -110,7 +110,7 @@ func (l *Local) Leader(ctx context.Context) error {
 // Actual reads what the agent holds. ACLs may have cut the answer short, and for this
 // endpoint the client hides the header that would tell. If only a part is missing that
 // shows by itself, since what a token may not see it may not register either. If nothing
-// of what is desired is to be seen, it is asked for one by one; see hidden.
+// of what is desired is to be seen, it is asked for one by one, see [Local.Hidden].
 func (l *Local) Actual(ctx context.Context, desired Desired) (Actual, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -125,7 +125,7 @@ func (l *Local) Actual(ctx context.Context, desired Desired) (Actual, error) {
 	}
 	actual := l.sort(services, checks)
 	if len(actual.Ours) == 0 {
-		if err := l.hidden(ctx, desired); err != nil {
+		if err := l.Hidden(ctx, sortedIDs(desired.Want), ""); err != nil {
 			return Actual{}, fmt.Errorf("read services from agent: %w", err)
 		}
 	}
