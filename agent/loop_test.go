@@ -569,9 +569,7 @@ func TestRestoreRemovesNothing(t *testing.T) {
 		// The deployer writes them again: the epoch ends.
 		fill(c, 6)
 		r.after(time.Minute)
-		if s := r.status(); len(s.Waiting) != 0 {
-			t.Errorf("still waiting: %+v", s.Waiting)
-		}
+		r.holding(0)
 		c.DeleteKV("kubernetes/deployments/shop/s005")
 		r.after(time.Minute).announces("s000:30000", "s001:30001", "s002:30002", "s003:30003", "s004:30004", "s007:30007")
 	})
@@ -587,9 +585,7 @@ func TestTombstonesAreReaped(t *testing.T) {
 		r.after(20 * time.Minute)
 		c.ReapTombstones()
 		r.after(20*time.Minute).announces("s000:30000", "s001:30001")
-		if s := r.status(); len(s.Waiting) != 0 {
-			t.Errorf("waiting: %+v", s.Waiting)
-		}
+		r.holding(0)
 	})
 }
 

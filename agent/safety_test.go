@@ -37,6 +37,29 @@ func fillTwo(c *consultest.Consul) {
 
 func removeGone(c *consultest.Consul) { c.Deltree("kubernetes/deployments/gone/") }
 
+// startHolding runs an agent until it holds the removal of one of two full namespaces.
+func startHolding(t *testing.T, c *consultest.Consul) (*rig, Waiting) {
+	t.Helper()
+	fillTwo(c)
+	r := start(t, c)
+	r.after(5 * time.Second)
+	removeGone(c)
+	return r, r.after(5 * time.Second).holding(20)
+}
+
+// holding checks that just so many keys wait for a human, as one set, and returns that.
+func (r *rig) holding(n int) Waiting {
+	r.Helper()
+	all := r.status().Waiting
+	switch {
+	case n == 0 && len(all) == 0:
+		return Waiting{}
+	case len(all) != 1 || len(all[0].Keys) != n:
+		r.Fatalf("waiting = %+v, want %d keys", all, n)
+	}
+	return all[0]
+}
+
 // approveIn writes an approval as the command does.
 func approveIn(t *testing.T, c *consultest.Consul, hash, node string, valid time.Duration) {
 	t.Helper()
@@ -61,9 +84,7 @@ func TestRemovalsAreBudgetedOverTime(t *testing.T) {
 		if got := len(c.Services()); got != 30 {
 			t.Errorf("%d services, want 30: 10 removals are in the budget", got)
 		}
-		if w := r.status().Waiting; len(w) != 1 || len(w[0].Keys) != 5 {
-			t.Errorf("waiting = %+v, want 5 keys", w)
-		}
+		r.holding(5)
 		// What has been held waits for a human, however little it is. Other removals
 		// are within the budget again after ten minutes.
 		r.after(12 * time.Minute)
@@ -72,14 +93,10 @@ func TestRemovalsAreBudgetedOverTime(t *testing.T) {
 		if got := len(c.Services()); got != 25 {
 			t.Errorf("%d services, want 25", got)
 		}
-		if w := r.status().Waiting; len(w) != 1 || len(w[0].Keys) != 5 {
-			t.Errorf("waiting = %+v, want the same 5 keys", w)
-		}
+		r.holding(5)
 		fill(c, 15) // they come back
 		r.after(5 * time.Second)
-		if w := r.status().Waiting; len(w) != 0 {
-			t.Errorf("waiting = %+v", w)
-		}
+		r.holding(0)
 	})
 }
 
@@ -88,11 +105,7 @@ func TestRemovalsAreBudgetedOverTime(t *testing.T) {
 func TestHeldServicesAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
-		fillTwo(c)
-		r := start(t, c)
-		r.after(5 * time.Second)
-		removeGone(c)
-		r.after(5 * time.Second)
+		r, waiting := startHolding(t, c)
 		for i := range 5 {
 			if err := c.Operator().Agent().ServiceDeregister(fmt.Sprintf("k8s-registrar-default.gone.g%03d.http", i)); err != nil {
 				t.Fatal(err)
@@ -110,7 +123,7 @@ func TestHeldServicesAreKept(t *testing.T) {
 		if got := len(c.Services()); got != 40 {
 			t.Errorf("%d services after the agent lost all, want 40", got)
 		}
-		approveIn(t, c, r.status().Waiting[0].Hash, "", time.Hour)
+		approveIn(t, c, waiting.Hash, "", time.Hour)
 		r.after(30 * time.Second)
 		if got := len(c.Services()); got != 20 {
 			t.Errorf("%d services after the approval, want 20", got)
@@ -144,16 +157,11 @@ func TestApproval(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := consultest.New()
-				fillTwo(c)
-				r := start(t, c)
-				r.after(5 * time.Second)
-				removeGone(c)
-				r.after(5 * time.Second)
-				w := r.status().Waiting
-				if len(w) != 1 || len(w[0].Keys) != 20 || !ApprovalHash.MatchString(w[0].Hash) {
-					t.Fatalf("waiting = %+v", w)
+				r, waiting := startHolding(t, c)
+				if !ApprovalHash.MatchString(waiting.Hash) {
+					t.Errorf("hash = %q", waiting.Hash)
 				}
-				row.approve(t, c, w[0].Hash)
+				row.approve(t, c, waiting.Hash)
 				r.after(10 * time.Second)
 				if got := len(c.Services()); got != row.want {
 					t.Errorf("%d services, want %d", got, row.want)
@@ -171,14 +179,10 @@ func TestApproval(t *testing.T) {
 func TestApprovalHoldsForItsKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
-		fillTwo(c)
-		r := start(t, c)
-		r.after(5 * time.Second)
-		removeGone(c)
-		r.after(5 * time.Second)
+		r, waiting := startHolding(t, c)
 		stuck := consultest.On(http.MethodPut, "/v1/agent/service/deregister/k8s-registrar-default.gone.g00", consultest.Fault{Status: 500})
 		c.Fault(stuck)
-		approveIn(t, c, r.status().Waiting[0].Hash, "", time.Hour)
+		approveIn(t, c, waiting.Hash, "", time.Hour)
 		r.after(10 * time.Second)
 		if got := len(c.Services()); got != 30 {
 			t.Errorf("%d services, want 30: ten removals fail", got)
@@ -205,7 +209,7 @@ func TestApprovalIsSeenByABusyAgent(t *testing.T) {
 		r.after(5 * time.Second)
 		removeGone(c)
 		r.after(5 * time.Second)
-		approveIn(t, c, r.status().Waiting[0].Hash, "", time.Hour)
+		approveIn(t, c, r.holding(20).Hash, "", time.Hour)
 		r.after(10 * time.Second)
 		if got := len(c.Services()); got != 20 {
 			t.Errorf("%d services, want 20", got)
@@ -223,7 +227,7 @@ func TestApprovalOfWithheldKeys(t *testing.T) {
 		r.after(5 * time.Second)
 		c.Restore(old)
 		r.after(5 * time.Second)
-		approveIn(t, c, r.status().Waiting[0].Hash, "", time.Hour)
+		approveIn(t, c, r.holding(4).Hash, "", time.Hour)
 		r.after(30 * time.Second)
 		c.FullSync()
 		r.announces("s000:30000", "s001:30001")

@@ -249,12 +249,8 @@ func TestRestartWithANewTokenRekeys(t *testing.T) {
 func TestApprovalIsUsedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
-		fillTwo(c)
-		r := start(t, c)
-		r.after(5 * time.Second)
-		removeGone(c)
-		r.after(5 * time.Second)
-		approveIn(t, c, r.status().Waiting[0].Hash, "", 24*time.Hour)
+		r, waiting := startHolding(t, c)
+		approveIn(t, c, waiting.Hash, "", 24*time.Hour)
 		r.after(10 * time.Second)
 		fillTwo(c) // they come back
 		r.after(6 * time.Hour)
@@ -518,9 +514,7 @@ func TestOneShotApplyRefusesBesideADaemon(t *testing.T) {
 		r.after(5 * time.Second)
 		remove(c, 10, 18)
 		r.after(5 * time.Second)
-		if w := r.status().Waiting; len(w) != 1 || len(w[0].Keys) != 8 {
-			t.Fatalf("setup: %+v", w)
-		}
+		r.holding(8)
 		once := newAgent(t, Consul{Client: c.Client(), Token: NewToken("")}, r.log)
 		pass, err := once.Plan(t.Context())
 		if err != nil {
