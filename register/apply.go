@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -125,7 +126,9 @@ func (l *Local) deregister(ctx context.Context, id ID) error {
 	return nil
 }
 
+// notFound tells whether Consul's agent said that it does not know the service or the
+// check. Any other 404 is that of something between us and it, which has removed nothing.
 func notFound(err error) bool {
 	status, ok := errors.AsType[api.StatusError](err)
-	return ok && status.Code == http.StatusNotFound
+	return ok && status.Code == http.StatusNotFound && strings.Contains(strings.ToLower(status.Body), "unknown ")
 }

@@ -379,6 +379,16 @@ func TestRemovedAlreadyIsRemoved(t *testing.T) {
 	})
 }
 
+// TestOthersNotFoundRemovesNothing: a proxy that does not find Consul says 404, too.
+func TestOthersNotFoundRemovesNothing(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.converge(service("shop/cart", 30001))
+		r.consul.Fault(consultest.On("PUT", "/", consultest.Fault{Status: 404, Body: "no such route"}))
+		equal(r, []string{"remove shop.cart.http: 404"}, said(r.apply()))
+		r.holds("cart:30001")
+	})
+}
+
 // TestOperatorsChecksSurvive an update of ours, even one that drops a stale check.
 func TestOperatorsChecksSurvive(t *testing.T) {
 	bubble(t, func(r *rig) {

@@ -31,7 +31,7 @@ func (l *Local) Hidden(ctx context.Context, ids []ID, token string) error {
 		_, _, err := l.client.Agent().Service(string(id), options)
 		status, answered := errors.AsType[api.StatusError](err)
 		switch {
-		case err == nil, answered && status.Code == http.StatusNotFound:
+		case err == nil, notFound(err):
 		case answered && status.Code == http.StatusForbidden:
 			return fmt.Errorf("%w: %w", ErrHidden, err)
 		default:

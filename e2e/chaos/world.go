@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -179,7 +180,12 @@ func (w *world) launch() error {
 	if w.run.number > 0 { // before that there is no log
 		from = len(w.reg.Output())
 	}
-	w.run = life{number: w.run.number + 1, begun: time.Now(), healthy: time.Now(), from: from, moved: map[string]bool{}}
+	moved := maps.Clone(w.run.moved) // what had no time to go
+	maps.DeleteFunc(moved, func(id string, _ bool) bool { return w.agent.services[id] == nil })
+	if moved == nil {
+		moved = map[string]bool{}
+	}
+	w.run = life{number: w.run.number + 1, begun: time.Now(), healthy: time.Now(), from: from, moved: moved}
 	return w.reg.Launch()
 }
 

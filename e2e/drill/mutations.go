@@ -54,10 +54,10 @@ func knowledgeMutations() []mutation {
 		}, []string{"ours: kill -9 ten times in 200 registrations"}, nil},
 		{"a bad value leaves what is registered: the last good reading, and the key that is kept", []edit{
 			{"kvschema/reading.go", "if now.err != nil && before != nil && before.service != nil {", "if now.err != nil && before != nil && before.service != nil && false {"},
-			{"register/desired.go", "\t\tif holder := holders[p.Name]; holder.unreadable {\n\t\t\tdesired.Keep[p.Key] = struct{}{}\n\t\t}\n", "\t\t_ = p\n"},
+			{"register/desired.go", "\t\t\tdesired.Keep[p.Key] = struct{}{}\n", ""},
 		}, []string{"tree: values that are no Services"}, nil},
 		{"the older key holds a name", []edit{
-			{"register/desired.go", "kvschema.Older(claimant.Ref, current.Ref) < 0", "kvschema.Older(claimant.Ref, current.Ref) > 0"},
+			{"register/conflict.go", "kvschema.Older(claimant.Ref, current.Ref) < 0", "kvschema.Older(claimant.Ref, current.Ref) > 0"},
 		}, []string{"tree: one name in two namespaces"}, nil},
 	}
 }
