@@ -33,6 +33,17 @@ func (r *Reading) Service() (Service, bool) {
 // Err says why the value cannot be read, nil if it can.
 func (r *Reading) Err() error { return r.err }
 
+// Claims returns everything that the key claims, both by what could be read of its value
+// and by the Service that it asked for before it turned bad. Keys that share no claim, not
+// even by way of others, have nothing to do with each other.
+func (r *Reading) Claims() []Claim {
+	claims := slices.Clone(r.claims)
+	if r.service != nil {
+		claims = append(claims, r.service.Claims()...)
+	}
+	return claims
+}
+
 // ByKey orders readings.
 func ByKey(a, b *Reading) int { return cmp.Compare(a.Key, b.Key) }
 
