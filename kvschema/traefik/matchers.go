@@ -51,12 +51,12 @@ func checkNode(node ast.Expr, known matchers) error {
 		return checkNode(node.X, known)
 	case *ast.UnaryExpr:
 		if node.Op != token.NOT {
-			return fmt.Errorf("it holds %s: use &&, || and !", node.Op)
+			return fmt.Errorf("it holds %s and not only matchers joined by &&, || and ! as operators", node.Op)
 		}
 		return checkNode(node.X, known)
 	case *ast.BinaryExpr:
 		if node.Op != token.LAND && node.Op != token.LOR {
-			return fmt.Errorf("it holds %s: use &&, || and !", node.Op)
+			return fmt.Errorf("it holds %s and not only matchers joined by &&, || and ! as operators", node.Op)
 		}
 		return errors.Join(checkNode(node.X, known), checkNode(node.Y, known))
 	case *ast.CallExpr:

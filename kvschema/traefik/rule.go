@@ -50,7 +50,7 @@ func (rule Rule) checkVariables() error {
 		for _, pair := range term.queryPairs() {
 			template := pair[0] + "=" + pair[1]
 			if _, err := expand(template, inQuery); err != nil {
-				return fmt.Errorf("Query: %w", err)
+				return fmt.Errorf("an argument of Query: %w", err)
 			}
 			names := variables(template)
 			if i := slices.IndexFunc(names, func(name string) bool { return seen[name] }); i >= 0 {
