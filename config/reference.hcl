@@ -29,7 +29,9 @@ instance = "default"
 # start has compared with the tree, and "deregister" removes them: both make
 # every restart an outage of this node, so they are for nodes whose daemon stops
 # only when the node does. What cannot be done within four seconds is left, and
-# the log says how much.
+# the log says how much: Consul's agent takes some milliseconds for a service,
+# and with thousands of them up to a tenth of a second. There use
+# "k8s-registrar maintenance on --wait" before the stop.
 on_stop = "keep"
 
 consul {
