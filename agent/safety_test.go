@@ -579,7 +579,7 @@ func TestOldTokenOfAnEmptyAgentIsRevocable(t *testing.T) {
 		}
 		r.after(time.Minute)
 		c.Fault(nil)
-		r.after(2 * time.Minute).announces("s000:30000", "s001:30001", "s002:30002")
+		r.after(2*time.Minute).announces("s000:30000", "s001:30001", "s002:30002")
 		if s := r.status(); s.Token.OldRevocable.IsZero() || s.Token.Others > 0 {
 			t.Errorf("token = %+v", s.Token)
 		}

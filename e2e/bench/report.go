@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/k8s-registrar/k8s-registrar/e2e/measure"
 )
@@ -12,13 +13,14 @@ const none = "-"
 
 // text describes the result of one size.
 func (r *sizeResult) text() string {
-	text := r.latencies() + "\n" + r.costs() + "\n"
+	var text strings.Builder
+	text.WriteString(r.latencies() + "\n" + r.costs() + "\n")
 	for _, c := range r.Contenders {
 		if c.Died != "" {
-			text += fmt.Sprintf("The %s ended by itself: `%s`\n\n", c.Name, c.Died)
+			fmt.Fprintf(&text, "The %s ended by itself: `%s`\n\n", c.Name, c.Died)
 		}
 	}
-	return text
+	return text.String()
 }
 
 // latencies is the table of times.

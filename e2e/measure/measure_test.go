@@ -22,7 +22,7 @@ func TestValue(t *testing.T) {
 	if !ours || reading.Err() != nil {
 		t.Fatalf("it is read as %+v", reading)
 	}
-	if got, ok := reading.Service(); !ok || got.Ref.Name != s.Name || !slices.Equal(got.TagsOf(0), s.Tags()) {
+	if got, ok := reading.Service(); !ok || got.Name != s.Name || !slices.Equal(got.TagsOf(0), s.Tags()) {
 		t.Errorf("it is read as %+v, want tags %q", got, s.Tags())
 	}
 	if n := len(s.Value()); n < 1900 || n > 2300 {
