@@ -20,6 +20,7 @@ func FuzzDecode(f *testing.F) {
 		"", "null", "[]", "{", "not json", "\xff", good, red, other, bad,
 		withAnnotations(`{"tags": " a\u00a0,,b\u001c", "traefik.a": "x,y", "tags.x": null}`),
 		withAnnotations(`{"traefik.\u001b": "\n", "tags": 1}`),
+		withAnnotations(`{"k8s-registrar/ports": "all", "k8s-registrar/tags": "a\nb", "k8s-registrar/meta.x": "y", "k8s-registrar/nodes": "a,!b"}`),
 		withPort(`{"name": "http", "protocol": "UDP", "port": 70000, "nodePort": -1}`),
 		withSpec(`{"type": "NodePort", "ports": {}}`),
 		strings.Repeat(`{"spec":`, 100),
@@ -51,6 +52,16 @@ func FuzzDecode(f *testing.F) {
 		for _, problem := range tree.Problems {
 			checkText(t, problem.Err.Error())
 		}
+		reader := kvschema.NewReader(kvschema.Prefix("kubernetes"), kvschema.Rules{
+			Types: []string{"NodePort", "LoadBalancer"}, Ports: "all", Name: "{namespace}-{name}", Tags: []string{"static"}, Weight: 2,
+		})
+		for _, pair := range pairs {
+			if reading, ours := reader.Read(pair, nil); ours {
+				for _, service := range kvschema.Compose([]*kvschema.Reading{reading}).Services {
+					checkService(t, service)
+				}
+			}
+		}
 		if !slices.ContainsFunc(tree.Services, func(s kvschema.Service) bool { return s.Key == neighbour }) {
 			t.Errorf("the good value is hidden: %+v", tree)
 		}
@@ -78,8 +89,16 @@ func checkService(t *testing.T, s kvschema.Service) {
 			t.Errorf("not a port: %+v", port)
 		}
 	}
+	labels := map[string]bool{}
 	for port := range s.Ports {
 		checkTags(t, s.TagsOf(port))
+		labels[s.Ports[port].Label()] = true
+		if !isLabel(s.NameOf(port)) {
+			t.Errorf("not a name: %q", s.NameOf(port))
+		}
+	}
+	if len(labels) != len(s.Ports) || s.TraefikPort < 0 || s.TraefikPort >= len(s.Ports) || len(s.Meta) > kvschema.MaxMeta {
+		t.Errorf("ports, the one for Traefik or the meta are wrong: %+v", s)
 	}
 }
 

@@ -2,10 +2,12 @@ package kvschema_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -18,13 +20,15 @@ import (
 var update = flag.Bool("update", false, "write what is read into testdata/*.txtar")
 
 // TestTree reads whole trees from testdata. An archive has a section for
-// k8s-deployer's key_path, one for each key in the order of creation, and two for
-// what is wanted: services and problems.
+// k8s-deployer's key_path, perhaps one for the rules, one for each key in the order of
+// creation, and two for what is wanted: services and problems.
 func TestTree(t *testing.T) {
 	for path, archive := range goldens(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
 			keyPath, pairs, want := unpack(archive)
-			tree := newStore(keyPath).read(pairs)
+			store := newStore(keyPath)
+			store.reader = kvschema.NewReader(kvschema.Prefix(keyPath), rules(t, archive))
+			tree := store.read(pairs)
 			got := map[string]string{"services": services(tree), "problems": problems(tree)}
 			if *update {
 				rewrite(t, path, archive, got)
@@ -52,6 +56,19 @@ func goldens(t testing.TB) map[string]*txtar.Archive {
 	return archives
 }
 
+// rules are those of an archive that has some, in JSON.
+func rules(t testing.TB, archive *txtar.Archive) (r kvschema.Rules) {
+	t.Helper()
+	for _, file := range archive.Files {
+		if file.Name == "rules" {
+			if err := json.Unmarshal(file.Data, &r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return r
+}
+
 // unpack takes the line end off each value: k8s-deployer stores none, and an
 // archive must have one.
 func unpack(archive *txtar.Archive) (keyPath string, pairs []kvschema.Pair, want map[string]string) {
@@ -60,6 +77,7 @@ func unpack(archive *txtar.Archive) (keyPath string, pairs []kvschema.Pair, want
 		switch file.Name {
 		case "key_path":
 			keyPath = strings.TrimSpace(string(file.Data))
+		case "rules": // see there
 		case "services", "problems":
 			want[file.Name] = string(file.Data)
 		default:
@@ -91,8 +109,32 @@ func services(tree kvschema.Tree) string {
 		for _, tag := range s.TagsOf(0) {
 			fmt.Fprintf(&text, "    %s\n", tag)
 		}
+		writeRest(&text, s)
 	}
 	return text.String()
+}
+
+// writeRest has what a Service of the zero Rules without annotations does not have.
+func writeRest(text *strings.Builder, s kvschema.Service) {
+	if s.As != "" {
+		fmt.Fprintf(text, "  as %s\n", s.As)
+	}
+	for i := 1; i < len(s.Ports); i++ {
+		fmt.Fprintf(text, "  and %s: %+v %q\n", s.NameOf(i), s.Ports[i], s.TagsOf(i))
+	}
+	if s.Address != "" || s.DualStack {
+		fmt.Fprintf(text, "  at %q, dual stack %v, families %v\n", s.Address, s.DualStack, s.Families)
+	}
+	for _, rest := range []struct {
+		what  string
+		value any
+	}{
+		{"check", s.Check}, {"meta", s.Meta}, {"nodes", s.Nodes}, {"traefik port", s.TraefikPort}, {"warnings", s.Warnings}, {"weights", s.Weights},
+	} {
+		if !reflect.ValueOf(rest.value).IsZero() {
+			fmt.Fprintf(text, "  %s %+v\n", rest.what, rest.value)
+		}
+	}
 }
 
 func problems(tree kvschema.Tree) string {
