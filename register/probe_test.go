@@ -1,10 +1,12 @@
 package register_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -158,4 +160,50 @@ func TestSilentPortsHoldNobodyUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFirstStatusOfAnHTTPCheck is what the check will see: not that the port is open.
+func TestFirstStatusOfAnHTTPCheck(t *testing.T) {
+	for answer, want := range map[string]string{
+		"HTTP/1.1 200 OK":                  "passing",
+		"HTTP/1.1 204 No Content":          "passing",
+		"HTTP/1.1 429 Too Many Requests":   "warning",
+		"HTTP/1.1 503 Service Unavailable": "critical",
+		"SSH-2.0-OpenSSH_9.9":              "critical",
+		"":                                 "critical",
+	} {
+		t.Run(answer, func(t *testing.T) {
+			bubble(t, func(r *rig) {
+				var asked string
+				r.local.Dial = func(context.Context, string, string) (net.Conn, error) {
+					here, there := net.Pipe()
+					go func() {
+						defer there.Close()
+						if request, err := http.ReadRequest(bufio.NewReader(there)); err == nil && answer != "" {
+							asked = request.Host + request.URL.String()
+							fmt.Fprintf(there, "%s\r\nContent-Length: 0\r\n\r\n", answer)
+						}
+					}()
+					return here, nil
+				}
+				cart := service("shop/cart", 30001, func(s *kvschema.Service) {
+					s.Check = kvschema.Check{Kind: "http", Path: "/ok", Host: "cart.example.com"}
+				})
+				r.local.Apply(r.Context(), r.probing(health.Probe, cart), nil)
+				equal(r, want, r.consul.Checks()[prefix+"shop.cart.http.http"].Status)
+				if answer != "" {
+					equal(r, "cart.example.com/ok", asked)
+				}
+			})
+		})
+	}
+}
+
+// TestGRPCCheckBeginsAsConsulHasIt: nobody has asked yet.
+func TestGRPCCheckBeginsAsConsulHasIt(t *testing.T) {
+	bubble(t, func(r *rig) {
+		cart := service("shop/cart", 30001, func(s *kvschema.Service) { s.Check.Kind = "grpc" })
+		r.local.Apply(r.Context(), r.probing(health.Probe, cart), nil) // dials nothing
+		equal(r, "critical", r.consul.Checks()[prefix+"shop.cart.http.grpc"].Status)
+	})
 }
