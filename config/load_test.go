@@ -6,12 +6,14 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 )
 
 func write(t *testing.T, text string) (path string) {
@@ -54,6 +56,15 @@ check {
 }
 guard { allow_removals = true }
 telemetry { listen = "" }
+services {
+  types      = ["NodePort", "LoadBalancer"]
+  namespaces = []
+  tags       = [
+    "a,b",       // a comma needs nothing here
+    "c\\d",
+  ]
+  meta = { team = "shop", "Cost_center-7" = 42 }
+}
 `)})
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +77,9 @@ telemetry { listen = "" }
 	want.Check.FailuresBeforeCritical = 3
 	want.Check.FailuresBeforeWarning = 1
 	want.Guard.AllowRemovals = true
+	want.Services.Types = []string{"NodePort", "LoadBalancer"}
+	want.Services.Tags = []string{"a,b", `c\d`}
+	want.Services.Meta = map[string]string{"team": "shop", "Cost_center-7": "42"}
 	want.Telemetry.Listen = ""
 	equal(t, got, want)
 }
@@ -165,4 +179,15 @@ func TestDeepFile(t *testing.T) {
 			t.Errorf("a file of %q was accepted", deep)
 		}
 	}
+}
+
+// TestListReadsWhatItPrints, whatever its elements are made of.
+func TestListReadsWhatItPrints(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		element := rapid.StringOfN(rapid.RuneFrom([]rune(`a,\\= "`)), 1, 6, -1)
+		want := rapid.SliceOfN(element, 1, 5).Draw(t, "list")
+		if got := splitList(joinList(want)); !slices.Equal(want, got) {
+			t.Fatalf("%q is printed as %q and read as %q", want, joinList(want), got)
+		}
+	})
 }

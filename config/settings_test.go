@@ -40,6 +40,18 @@ func TestGood(t *testing.T) {
 		{"node.address", "10.0.0.7", ""},
 		{"node.address", "127.0.0.1", ""},
 		{"node.address", "FD00:0::7", "fd00::7"},
+		{"node.interface", "eth0.100", ""},
+
+		{"services.types", "LoadBalancer,NodePort", ""},
+		{"services.ports", "all", ""},
+		{"services.name", "{namespace}-{name}", ""},
+		{"services.name", "k8s-{name}", ""},
+		{"services.namespaces", "team-*,shop,sho?", ""},
+		{"services.tags", `a\,b,c d,x\\d,y\z`, `a\,b,c d,x\\d,y\\z`},
+		{"services.meta", `team=shop,a=b=c,empty=,x=1\,2`, `a=b=c,empty=,team=shop,x=1\,2`},
+		{"services.weight", "65535", ""},
+		{"services.address", "node", ""},
+		{"services.address", "FD00:0::7", "fd00::7"},
 
 		{"check.interval", "1s", ""},
 		{"check.interval", "60m", "1h"},
