@@ -2,6 +2,7 @@ package register_test
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 	"testing"
@@ -240,12 +241,8 @@ func TestEveryFieldIsRepaired(t *testing.T) {
 					ID: string(w.ID), Name: w.Name, Port: w.Port, Tags: w.Tags, Address: w.Address, Weights: w.Weights,
 					Meta: map[string]string{}, TaggedAddresses: map[string]api.ServiceAddress{},
 				}
-				for k, v := range w.Meta {
-					edited.Meta[k] = v
-				}
-				for k, v := range w.TaggedAddresses {
-					edited.TaggedAddresses[k] = v
-				}
+				maps.Copy(edited.Meta, w.Meta)
+				maps.Copy(edited.TaggedAddresses, w.TaggedAddresses)
 				check := *w.Check
 				edited.Checks = api.AgentServiceChecks{&check}
 				edit(edited)
@@ -282,4 +279,37 @@ func TestNodeOnAnInterface(t *testing.T) {
 	if _, err := (register.Node{}).On("no-such-device"); err == nil || !strings.Contains(err.Error(), `interface "no-such-device"`) {
 		t.Errorf("no such device: %v", err)
 	}
+}
+
+// TestNodePortIsAnnouncedNotThePort inside the cluster, for every port.
+func TestNodePortIsAnnouncedNotThePort(t *testing.T) {
+	d := desired(t, service("shop/cart", 30080, withPort("http", 80), withSecondPort("m")))
+	var got []string
+	for _, r := range d.Want {
+		got = append(got, fmt.Sprintf("%s:%d %s", r.Name, r.Port, r.Check.TCP))
+	}
+	equal(t, []string{"cart:30080 10.0.0.1:30080", "cart-m:31080 10.0.0.1:31080"}, got, sorted)
+}
+
+// TestServiceArrivesWithItsCheck in one write: without one it would be passing, whatever
+// is there.
+func TestServiceArrivesWithItsCheck(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.converge(service("shop/cart", 30080, withSecondPort("m")))
+		equal(r, 2, r.count("PUT "))
+		equal(r, 2, len(r.consul.Checks()))
+	})
+}
+
+// TestMovedNodeKeepsItsIDs: neither the host nor an address is in an ID, so a renamed or
+// renumbered node changes its services and leaves no doubles.
+func TestMovedNodeKeepsItsIDs(t *testing.T) {
+	cart := service("shop/cart", 30080, withSecondPort("m"), func(s *kvschema.Service) { s.Address = "node" })
+	before, _ := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{cart}}, node1)
+	moved, _ := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{cart}}, register.Node{Name: "renamed"}.At(netip.MustParseAddr("10.9.9.9")))
+	var have []register.Registered
+	for _, r := range before.Want {
+		have = append(have, shown(r))
+	}
+	equal(t, []string{"update shop.cart.http", "update shop.cart.m"}, lines(register.Diff(moved, actual(have...)).Steps))
 }
