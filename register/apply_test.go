@@ -230,9 +230,13 @@ func TestHangingAgentStopsThePlan(t *testing.T) {
 	bubble(t, func(r *rig) {
 		r.consul.Fault(consultest.On("PUT", "/", consultest.Fault{Delay: time.Hour}))
 		var report register.Report
-		equal(r, 8*time.Second, took(func() { report = r.apply(many(60)...) }))
+		spent := took(func() { report = r.apply(many(60)...) })
 		equal(r, "the agent leaves several writes without an answer at the same time", fmt.Sprint(report.Err()))
-		equal(r, 4, report.Tried())
+		// Two are late at the same instant. Before both are seen to be, the place of the
+		// first may go to one more.
+		if tried := report.Tried(); tried < 3 || tried > 4 || spent != time.Duration(2*tried)*time.Second {
+			r.Errorf("%d tried in %v, want 3 in 6 s or 4 in 8 s, and not all 60", tried, spent)
+		}
 		r.consul.Fault(nil)
 		r.converge(many(60)...)
 	})
