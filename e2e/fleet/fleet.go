@@ -174,21 +174,23 @@ func memory() (bytes uint64, goroutines int) {
 	return m.HeapAlloc + m.StackInuse, runtime.NumGoroutine()
 }
 
-// verify compares the catalog with the tree, for one service: what the nodes say of
-// themselves is not what counts.
-func (f *fleet) verify(ctx context.Context, s measure.Service) error {
-	found, _, err := f.kv.Catalog().Service(s.Name, "", (&api.QueryOptions{RequireConsistent: true}).WithContext(ctx))
-	if err != nil {
-		return fmt.Errorf("look for %s in the catalog: %w", s.Name, err)
-	}
-	nodes := map[string]bool{}
-	for _, instance := range found {
-		if tagged(instance.ServiceTags, s.Tag()) {
-			nodes[instance.Node] = true
+// verify compares the catalog with the tree: what the nodes say of themselves is not what
+// counts.
+func (f *fleet) verify(ctx context.Context, services []measure.Service) error {
+	for _, s := range services {
+		found, _, err := f.kv.Catalog().Service(s.Name, "", (&api.QueryOptions{RequireConsistent: true}).WithContext(ctx))
+		if err != nil {
+			return fmt.Errorf("look for %s in the catalog: %w", s.Name, err)
 		}
-	}
-	if len(nodes) != f.point.Agents {
-		return fmt.Errorf("%s is in the catalog as it should be on %d of %d nodes", s.Name, len(nodes), f.point.Agents)
+		nodes := map[string]bool{}
+		for _, instance := range found {
+			if tagged(instance.ServiceTags, s.Tag()) {
+				nodes[instance.Node] = true
+			}
+		}
+		if len(nodes) != f.point.Agents {
+			return fmt.Errorf("%s is in the catalog as it should be on %d of %d nodes", s.Name, len(nodes), f.point.Agents)
+		}
 	}
 	return nil
 }

@@ -95,5 +95,5 @@ func (f *fleet) herd(ctx context.Context, victim *consulproc.Process) (herdResul
 	if ctx.Err() != nil {
 		return herd, ctx.Err()
 	}
-	return herd, f.verify(ctx, *s)
+	return herd, f.verify(ctx, f.services[:1])
 }
