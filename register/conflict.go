@@ -34,7 +34,9 @@ type holders map[kvschema.Claim]holder
 // A key that cannot be read makes the claims that can be read of it nonetheless, and no
 // others, whatever was read of it before: whoever could read it before it turned bad,
 // and whoever could not, must decide alike. Since nobody knows what it holds, all that is
-// registered under its claims stays as it is.
+// registered under its claims stays as it is. What is only remembered of such keys decides
+// between them and nobody else: of two that had one name the younger was not announced,
+// and is not when both can be read no more.
 func holdersOf(tree kvschema.Tree) holders {
 	all := holders{}
 	unreadable := make(map[string]bool, len(tree.Problems))
@@ -44,14 +46,21 @@ func holdersOf(tree kvschema.Tree) holders {
 			all.claim(claim, holder{Ref: p.Ref, unreadable: true})
 		}
 	}
+	remembered := holders{}
 	for _, s := range tree.Services {
+		among := all
 		if unreadable[s.Key] {
-			continue
+			among = remembered
 		}
 		for port := range s.Ports {
 			for _, claim := range s.ClaimsOf(port) {
-				all.claim(claim, holder{Ref: s.Ref, as: claim.As})
+				among.claim(claim, holder{Ref: s.Ref, as: claim.As, unreadable: unreadable[s.Key]})
 			}
+		}
+	}
+	for claim, holder := range remembered {
+		if _, taken := all[claim]; !taken {
+			all[claim] = holder
 		}
 	}
 	return all
