@@ -58,7 +58,7 @@ func watchStatus(c *cli.Context, ask asker) error {
 	var last error
 	for {
 		status, err := ask.status(c.Context)
-		if c.Context.Err() != nil {
+		if c.Err() != nil {
 			return last
 		}
 		if isTerminal(c.App.Writer) {
