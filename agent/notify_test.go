@@ -129,6 +129,25 @@ func TestWatchdogNeedsTheLoop(t *testing.T) {
 	})
 }
 
+// TestPulseHidesNoNews: whatever wakes the loop, what is new of the tree leads to a pass.
+func TestPulseHidesNoNews(t *testing.T) {
+	pulse, look := make(chan time.Time, 1), make(chan time.Time, 1)
+	l := &loop{board: newBoard(config.Default()), snapshots: newNews[Snapshot](), pulse: pulse, look: look}
+	for range 200 { // a select among many is a matter of luck
+		l.snapshots.put(Snapshot{})
+		for _, timer := range []chan time.Time{pulse, look} {
+			select {
+			case timer <- time.Time{}:
+			default:
+			}
+		}
+		l.look = look
+		if why := l.await(t.Context()); why != callNews {
+			t.Fatalf("it woke for %d, and the news are gone", why)
+		}
+	}
+}
+
 // TestNotifierHasNoTimer: it tries to send when the loop beats, and never else.
 func TestNotifierHasNoTimer(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "nowhere"))

@@ -163,6 +163,9 @@ func TestBadCertificatesAreNotUsed(t *testing.T) {
 				t.Fatal(err)
 			}
 			a.look(false, tt.want)
+			if err := (Access{TLS: a.renewal.files}).check(); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("a reload would be refused with %v, want %s", err, tt.want)
+			}
 			if err := a.reached(); err != nil {
 				t.Error("the old certificates are not in force:", err)
 			}

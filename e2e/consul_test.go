@@ -7,9 +7,9 @@ import (
 	"github.com/hashicorp/consul/api"
 )
 
-// filter selects the services of this rig's instance.
+// filter selects the services of this rig's instance, without the daemon's own.
 func (r *rig) filter() string {
-	return fmt.Sprintf(`Meta["k8s-registrar-instance"] == %q`, r.instance)
+	return fmt.Sprintf(`Meta["k8s-registrar-instance"] == %q and "k8s-registrar-role" not in Meta`, r.instance)
 }
 
 func (r *rig) query() *api.QueryOptions { return (&api.QueryOptions{}).WithContext(r.Context()) }

@@ -16,6 +16,7 @@ const (
 	serverPort = 28300
 	serfPort   = 28301
 	httpPort   = 28500
+	httpsPort  = 28501
 	claimPort  = 28299
 )
 
@@ -45,7 +46,7 @@ func claimAddress() (string, io.Closer, error) {
 // portsFree says whether Consul will find its ports on address free. Somebody who listens
 // on all addresses would be in the way.
 func portsFree(address string) error {
-	for _, port := range []int{serverPort, serfPort, httpPort} {
+	for _, port := range []int{serverPort, serfPort, httpPort, httpsPort} {
 		listener, err := net.Listen("tcp", join(address, port))
 		if err != nil {
 			return err

@@ -37,6 +37,17 @@ func aclConfig(policy, management string) map[string]any {
 	}}
 }
 
+// TLS returns what lets an agent speak TLS too, with those who have a certificate of the
+// authorities. The files are read again when the agent is reloaded.
+func TLS(caFile, certFile, keyFile string) map[string]any {
+	return map[string]any{
+		"ports": map[string]any{"https": httpsPort},
+		"tls": map[string]any{"https": map[string]any{
+			"ca_file": caFile, "cert_file": certFile, "key_file": keyFile, "verify_incoming": true,
+		}},
+	}
+}
+
 // merge lays configurations over each other, the last on top: maps are merged key by key,
 // every other value replaces what is under it.
 func merge(layers ...map[string]any) map[string]any {

@@ -63,6 +63,10 @@ func (p *Process) Address() string { return p.address }
 // HTTPAddr returns host:port of the HTTP API.
 func (p *Process) HTTPAddr() string { return join(p.address, httpPort) }
 
+// HTTPSAddr returns host:port of the HTTP API over TLS, which is there for an agent that
+// was configured with [TLS].
+func (p *Process) HTTPSAddr() string { return join(p.address, httpsPort) }
+
 // PID returns the process ID, or 0 when the process does not run.
 func (p *Process) PID() int {
 	if c := p.current(); c.running() {
