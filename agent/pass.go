@@ -118,6 +118,7 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	for _, key := range pass.Lost {
 		pass.Desired.Keep[key] = struct{}{}
 	}
+	r.mapping.Renew(pass.Desired, pass.Actual, r.node)
 	restored := r.guard.restore(pass.Desired, pass.Actual)
 	plan := register.Diff(pass.Desired, pass.Actual)
 	pass.Plan = r.guard.hold(plan, pass.Desired, len(pass.Actual.Ours), time.Now())

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -487,6 +488,46 @@ func TestTokenRotation(t *testing.T) {
 			if strings.Contains(r.log.String(), "="+secret) || strings.Contains(r.log.String(), "\""+secret) {
 				t.Errorf("the token %q is in the log", secret)
 			}
+		}
+	})
+}
+
+// TestKeptServicesFollowTheToken: also what nobody can read now is registered with the
+// token in force, so that the servers hear of it when the old one is gone.
+func TestKeptServicesFollowTheToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		c.DenyByDefault()
+		c.Grant("old", rights)
+		c.Grant("new", rights)
+		fill(c, 3)
+		path := filepath.Join(t.TempDir(), "token")
+		if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := startWithFile(t, c, path)
+		r.after(time.Minute)
+		c.SetKV("kubernetes/deployments/shop/s001", "not json")
+		r.after(time.Minute)
+		r.stop()
+		before := c.Services()["k8s-registrar-default.shop.s001.http"]
+		r = startWithFile(t, c, path) // it never read s001
+		r.after(time.Minute)
+		if err := os.WriteFile(path, []byte("new"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.after(2 * time.Minute)
+		if s := r.status().Token; s.Others > 0 || s.OldRevocable.IsZero() {
+			t.Errorf("token = %+v", s)
+		}
+		now := c.Services()["k8s-registrar-default.shop.s001.http"]
+		if now.Service != before.Service || now.Port != before.Port || !slices.Equal(now.Tags, before.Tags) {
+			t.Errorf("what nobody can read has changed from %+v to %+v", before, now)
+		}
+		writes := len(c.Writes())
+		r.after(time.Hour).announces("s000:30000", "s001:30001", "s002:30002")
+		if got := len(c.Writes()); got != writes {
+			t.Errorf("%d writes in an hour without a change", got-writes)
 		}
 	})
 }

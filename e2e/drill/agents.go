@@ -32,7 +32,8 @@ func agentKilled(s *stage) error {
 const returns = 10 * time.Second
 
 func agentWiped(s *stage) error {
-	if err := errors.Join(s.node.Kill(), s.named(20*time.Second, "refused"), s.node.Wipe()); err != nil {
+	// Until what was registered is verified there are more comparisons than usual.
+	if err := errors.Join(s.pass(25*time.Second), s.node.Kill(), s.named(20*time.Second, "refused"), s.node.Wipe()); err != nil {
 		return err
 	}
 	s.obs.Excuse("the agent came back empty and purged the catalog, until all was registered again", returns)

@@ -16,6 +16,9 @@ import (
 func (s *stage) stress(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
 	defer cancel()
+	if !rig.Sleep(ctx, 5*time.Second) { // until everybody knows that there is no leader
+		return
+	}
 	_ = s.deafen(s.services[0].Port)
 	_ = s.deafen(s.services[1].Port)
 	_ = s.local.Agent().ServiceDeregisterOpts(s.services[2].ID(s.instance), (&api.QueryOptions{}).WithContext(ctx))
@@ -62,9 +65,8 @@ func (s *stage) loseQuorum(during func() error) error {
 func quorumLost(s *stage) error {
 	s.obs.Excuse("deregistered by hand while there was no quorum: until it was back and repaired", 0)
 	err := s.loseQuorum(func() error {
-		begun := s.pass(5 * time.Second) // a write may have been under way
 		before := s.proxy.Writes()
-		err := errors.Join(begun, s.named(35*time.Second, "leader", "deadline", "timeout", "500"), s.pass(20*time.Second))
+		err := errors.Join(s.named(40*time.Second, "leader", "deadline", "timeout", "500"), s.pass(35*time.Second))
 		if n := s.proxy.Writes() - before; n > 0 {
 			err = errors.Join(err, fmt.Errorf("%d writes were sent to the agent while there was no leader: each locks it for everybody", n))
 		}
