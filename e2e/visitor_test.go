@@ -22,9 +22,20 @@ type visitor struct {
 }
 
 // visit follows the services until the test ends or the visitor is stopped; stop returns
-// what went wrong.
+// what went wrong. It begins when they are there: a new node passes for nobody before
+// gossip knows it.
 func (r *rig) visit(names ...string) (stop func() *visitor) {
 	r.Helper()
+	for _, name := range names {
+		eventually(r, func() error {
+			query := (&api.QueryOptions{Filter: fmt.Sprintf("Node.Node == %q", r.node.Name())}).WithContext(r.Context())
+			instances, _, err := r.server.Health().Service(name, "", true, query)
+			if err == nil && len(instances) == 0 {
+				err = fmt.Errorf("%s has no passing instance", name)
+			}
+			return err
+		})
+	}
 	ctx, cancel := context.WithCancel(r.Context())
 	v := &visitor{}
 	var all sync.WaitGroup
