@@ -41,7 +41,7 @@ func agentWiped(s *stage) error {
 		return err
 	}
 	// A change of the tree would lead to a comparison, too: first it has to notice by itself.
-	if err := s.within(2*time.Minute, s.well); err != nil {
+	if err := s.within(2*time.Minute, func() error { return errors.Join(s.localWhole(), s.well()) }); err != nil {
 		return err
 	}
 	return s.recovered(time.Minute)

@@ -162,7 +162,10 @@ func stops(s *stage) error {
 		{"connections slow", wired(rig.WireFault{Rate: 1 << 10}), mend},
 		{"agent paused", s.node.Pause, s.node.Continue},
 		{"server paused", server.Pause, server.Continue},
-		{"server killed", server.Kill, func() error { return errors.Join(server.Launch(), server.WaitReady(s)) }},
+		{"server killed", server.Kill, func() error {
+			s.obs.Excuse(reaped, repairs)
+			return errors.Join(server.Launch(), server.WaitReady(s))
+		}},
 		{"agent killed", s.node.Kill, s.node.Launch},
 	} {
 		if err := errors.Join(state.begin(), s.pass(4*time.Second)); err != nil {

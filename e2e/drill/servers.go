@@ -167,6 +167,10 @@ func serversWiped(s *stage) error {
 	return err
 }
 
+// reaped is what a new leader does to nodes that its gossip does not know again yet: it
+// takes them out of the catalog.
+const reaped = "the new leader reaped the node, until anti-entropy or our repair"
+
 func cutOff(s *stage) error {
 	server := s.cluster.Servers()[0]
 	if err := errors.Join(server.Kill(), s.named(30*time.Second, "500", "leader", "No known Consul servers", "rpc error")); err != nil {
@@ -175,8 +179,7 @@ func cutOff(s *stage) error {
 	if err := errors.Join(s.pass(20*time.Second), s.localWhole()); err != nil {
 		return err
 	}
-	// A leader takes nodes out of the catalog that its gossip does not know again yet.
-	s.obs.Excuse("the new leader reaped the node, until anti-entropy or our repair", repairs)
+	s.obs.Excuse(reaped, repairs)
 	if err := errors.Join(server.Launch(), server.WaitReady(s)); err != nil {
 		return err
 	}
