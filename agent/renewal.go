@@ -3,15 +3,10 @@ package agent
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/go-hclog"
 )
-
-// filesPause is how often the files with certificates are looked at. They are read
-// whole: a change of content within the resolution of file times must not be missed.
-const filesPause = 5 * time.Second
 
 // renewal follows the files with TLS material for Consul. New material is used once the
 // agent was reached with it; what does not work leaves the old one in force.
@@ -29,29 +24,9 @@ func (r *renewal) run(ctx context.Context) error {
 	if r.transport == nil {
 		return nil
 	}
-	ticker := time.NewTicker(filesPause)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		case r.files = <-r.moves:
-		}
-		changed, err := r.look(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		r.show(err)
-		if err != nil {
-			r.voice.failed(err)
-			continue
-		}
-		r.voice.recovered()
-		if changed {
-			r.log.Info("Consul was reached with new certificates: they are in force")
-		}
-	}
+	f := followed[TLSFiles]{place: &r.files, moves: r.moves, look: r.look, show: r.show, voice: r.voice}
+	f.then = func() { r.log.Info("Consul was reached with new certificates: they are in force") }
+	return f.run(ctx)
 }
 
 // look reads the files, tries material that is new, and puts it in force.

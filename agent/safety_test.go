@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -437,18 +436,9 @@ func startWith(t *testing.T, c *consultest.Consul, token *Token) *rig {
 func TestTokenRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
-		c.DenyByDefault()
-		c.Grant("old", rights)
-		c.Grant("new", rights)
 		fill(c, 3)
-		path := filepath.Join(t.TempDir(), "token")
-		write := func(token string) {
-			if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		write("old")
-		r := startWithFile(t, c, path)
+		r, write := rotated(t, c, rights)
+		path := r.agent.token.path
 		r.after(time.Minute).ready(true)
 
 		// A bad token, an empty file and a missing one leave the old one in force.
@@ -497,25 +487,16 @@ func TestTokenRotation(t *testing.T) {
 func TestKeptServicesFollowTheToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
-		c.DenyByDefault()
-		c.Grant("old", rights)
-		c.Grant("new", rights)
 		fill(c, 3)
-		path := filepath.Join(t.TempDir(), "token")
-		if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		r := startWithFile(t, c, path)
+		r, write := rotated(t, c, rights)
 		r.after(time.Minute)
 		c.SetKV("kubernetes/deployments/shop/s001", "not json")
 		r.after(time.Minute)
 		r.stop()
 		before := c.Services()["k8s-registrar-default.shop.s001.http"]
-		r = startWithFile(t, c, path) // it never read s001
+		r = startWithFile(t, c, r.agent.token.path) // it never read s001
 		r.after(time.Minute)
-		if err := os.WriteFile(path, []byte("new"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		write("new")
 		r.after(2 * time.Minute)
 		if s := r.status().Token; s.Others > 0 || s.OldRevocable.IsZero() {
 			t.Errorf("token = %+v", s)
@@ -536,21 +517,12 @@ func TestKeptServicesFollowTheToken(t *testing.T) {
 func TestTokenWithoutServicesIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
-		c.DenyByDefault()
-		c.Grant("old", rights)
 		treeOnly := rights
 		treeOnly.Service = nil
-		c.Grant("new", treeOnly)
 		fill(c, 3)
-		path := filepath.Join(t.TempDir(), "token")
-		if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		r := startWithFile(t, c, path)
+		r, write := rotated(t, c, treeOnly)
 		r.after(time.Minute)
-		if err := os.WriteFile(path, []byte("new"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		write("new")
 		r.after(time.Minute).ready(true)
 		if got := r.status().Token.Error; !strings.Contains(got, "hides the services of ours") {
 			t.Errorf("token error = %q", got)
@@ -569,20 +541,11 @@ func TestTokenWithoutServicesIsRefused(t *testing.T) {
 func TestOldTokenIsNotRevocableTooEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
-		c.DenyByDefault()
-		c.Grant("old", rights)
-		c.Grant("new", rights)
 		fill(c, 3)
-		path := filepath.Join(t.TempDir(), "token")
-		if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		r := startWithFile(t, c, path)
+		r, write := rotated(t, c, rights)
 		r.after(time.Minute)
 		c.Fault(consultest.On(http.MethodPut, "/v1/agent/service/register", consultest.Fault{NoCatalog: true}))
-		if err := os.WriteFile(path, []byte("new"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		write("new")
 		r.after(10 * time.Minute)
 		if s := r.status(); !s.Token.OldRevocable.IsZero() {
 			t.Errorf("revocable since %v though the servers refuse", s.Token.OldRevocable)
@@ -600,24 +563,15 @@ func TestOldTokenIsNotRevocableTooEarly(t *testing.T) {
 func TestOldTokenOfAnEmptyAgentIsRevocable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
-		c.DenyByDefault()
-		c.Grant("old", rights)
-		c.Grant("new", rights)
 		fill(c, 3)
-		path := filepath.Join(t.TempDir(), "token")
-		if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		r := startWithFile(t, c, path)
+		r, write := rotated(t, c, rights)
 		r.after(time.Minute)
 		c.Fault(consultest.On(http.MethodPut, "/", consultest.Fault{Status: 500, Body: "no"}))
 		c.Down()
 		c.Wipe()
 		r.after(time.Second)
 		c.Up()
-		if err := os.WriteFile(path, []byte("new"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		write("new")
 		r.after(time.Minute)
 		c.Fault(nil)
 		r.after(2*time.Minute).announces("s000:30000", "s001:30001", "s002:30002")

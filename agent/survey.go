@@ -138,10 +138,7 @@ func (w *watch) divided(names []string) cover {
 // read before. Names that are not known are read first: what seems to be lost may have
 // moved there, and must not be absent in between.
 func (w *watch) conclude(ctx context.Context, d *draft, a answer, how func(index uint64) queryOptions) error {
-	var err error
-	if a.readings, a.origin, err = d.list(ctx, how); err != nil {
-		return err
-	}
+	a.readings, a.origin, a.err = d.list(ctx, how)
 	a.parts = d.next.parts
 	switch v := judge(w.known, a).(type) {
 	case known:

@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/go-hclog"
@@ -20,9 +19,6 @@ import (
 const (
 	// tokenHeader is what Consul reads a token from.
 	tokenHeader = "X-Consul-Token"
-	// tokenPause is how often the token file is looked at. It is read whole: a
-	// change of content within the resolution of file times must not be missed.
-	tokenPause = 5 * time.Second
 	// maxTokenBytes bounds what is read of a token file.
 	maxTokenBytes = 4 << 10
 )
@@ -125,31 +121,13 @@ type rotation struct {
 }
 
 func (r *rotation) run(ctx context.Context) error {
-	ticker := time.NewTicker(tokenPause)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		case r.place = <-r.moves:
-		}
-		changed, err := r.look(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		r.show(err)
-		if err != nil {
-			r.voice.failed(err)
-			continue
-		}
-		r.voice.recovered()
-		if changed {
-			r.log.Info("a new token is in force: every service is registered again with it")
-			r.used.put(struct{}{})
-			r.own.put(struct{}{})
-		}
+	f := followed[Access]{place: &r.place, moves: r.moves, look: r.look, show: r.show, voice: r.voice}
+	f.then = func() {
+		r.log.Info("a new token is in force: every service is registered again with it")
+		r.used.put(struct{}{})
+		r.own.put(struct{}{})
 	}
+	return f.run(ctx)
 }
 
 // look reads the token, tries a token that is new, and puts it in force.
