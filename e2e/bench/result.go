@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/k8s-registrar/k8s-registrar/e2e/measure"
@@ -165,19 +164,4 @@ func load(path string) (results, error) {
 }
 
 // save keeps the results, unless there is no file for them.
-func (r *results) save(path string) error {
-	if path == "" {
-		return nil
-	}
-	text, err := json.Marshal(r)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(path), 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(path, text, 0o644)
-	}
-	if err != nil {
-		return fmt.Errorf("keep results: %w", err)
-	}
-	return nil
-}
+func (r *results) save(path string) error { return measure.Save(path, r) }

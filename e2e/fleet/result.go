@@ -1,11 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
+
+	"github.com/k8s-registrar/k8s-registrar/e2e/measure"
 )
 
 // results are those of all fleets.
@@ -81,22 +80,7 @@ func (h herdResult) line() string {
 }
 
 // save keeps the results, unless there is no file for them.
-func (r *results) save(path string) error {
-	if path == "" {
-		return nil
-	}
-	text, err := json.Marshal(r)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(path), 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(path, text, 0o644)
-	}
-	if err != nil {
-		return fmt.Errorf("keep results: %w", err)
-	}
-	return nil
-}
+func (r *results) save(path string) error { return measure.Save(path, r) }
 
 // median returns the middle one; 0 of nothing.
 func median(all []float64) float64 {

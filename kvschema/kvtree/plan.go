@@ -96,6 +96,7 @@ func Diff(prefix string, pairs []kvschema.Pair, in Input, o Options) Plan {
 	}
 	var plan Plan
 	present, deleted := map[string]bool{}, map[string]bool{}
+	reader := kvschema.NewReader(prefix, o.Rules)
 	for _, event := range in.events() {
 		key := prefix + event.Namespace + "/" + event.Name
 		present[key], deleted[key] = !event.Deleted, event.Deleted
@@ -103,7 +104,7 @@ func Diff(prefix string, pairs []kvschema.Pair, in Input, o Options) Plan {
 			continue
 		}
 		if entry, exists := there[key]; exists || slices.Contains(o.Types, event.Type) {
-			plan.put(kvschema.NewReader(prefix, o.Rules), key, entry, event.Object)
+			plan.put(reader, key, entry, event.Object)
 		}
 	}
 	slices.SortStableFunc(plan.Changes, func(a, b Change) int { return int(a.Action - b.Action) })
