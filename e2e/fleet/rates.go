@@ -1,7 +1,7 @@
 package main
 
 import (
-	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -34,11 +34,15 @@ func (r *rates) note(kind string) {
 	r.kinds[kind][second]++
 }
 
-// counted returns what was counted, by kind.
+// counted returns a copy of what was counted, by kind: counting goes on.
 func (r *rates) counted() map[string][]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return maps.Clone(r.kinds)
+	kinds := make(map[string][]int, len(r.kinds))
+	for kind, counts := range r.kinds {
+		kinds[kind] = slices.Clone(counts)
+	}
+	return kinds
 }
 
 // totals adds up all kinds in each second.
