@@ -18,12 +18,14 @@ type draft struct {
 	next  Snapshot
 	// began says when the parts that were read were asked for.
 	began map[string]time.Time
+	// first says when the keys that have changed were first seen as they are now.
+	first map[string]time.Time
 	// surveyed is when a survey began; zero for anything less.
 	surveyed time.Time
 }
 
 func (w *watch) draft(c cover) *draft {
-	d := &draft{tree: w.tree, cover: c, began: map[string]time.Time{}}
+	d := &draft{tree: w.tree, cover: c, began: map[string]time.Time{}, first: map[string]time.Time{}}
 	if w.known != nil {
 		d.next = *w.known
 	}
@@ -65,6 +67,11 @@ func (d *draft) read(ctx context.Context, prefix string, how queryOptions) (lost
 		return false, err
 	}
 	d.began[prefix] = began
+	for _, r := range fresh {
+		if find(d.next.Readings, r.Key) != r {
+			d.first[r.Key] = time.Now()
+		}
+	}
 	i, _ := partOf(d.next.parts, prefix)
 	d.next.parts[i].index = origin.index
 	d.next.Readings = merge(d.next.Readings, fresh, prefix)
@@ -138,7 +145,7 @@ func (w *watch) divided(names []string) cover {
 // read before. Names that are not known are read first: what seems to be lost may have
 // moved there, and must not be absent in between.
 func (w *watch) conclude(ctx context.Context, d *draft, a answer, how func(index uint64) queryOptions) error {
-	a.readings, a.origin, a.err = d.list(ctx, how)
+	a.readings, a.origin, a.err = d.list(ctx, w.known, how)
 	a.parts = d.next.parts
 	switch v := judge(w.known, a).(type) {
 	case known:
@@ -165,17 +172,22 @@ func (w *watch) conclude(ctx context.Context, d *draft, a answer, how func(index
 }
 
 // list returns the readings whose keys one answer for the whole tree names.
-func (d *draft) list(ctx context.Context, how func(index uint64) queryOptions) ([]*kvschema.Reading, origin, error) {
+func (d *draft) list(ctx context.Context, known *Snapshot, how func(index uint64) queryOptions) ([]*kvschema.Reading, origin, error) {
 	for {
 		names, origin, err := d.tree.names(ctx, how(d.next.Index))
 		if err != nil {
 			return nil, origin, err
 		}
-		strangers := d.strangers(names)
-		if len(strangers) == 0 {
-			return listed(d.next.Readings, names), origin, nil
+		there := listed(d.next.Readings, names)
+		for _, gone := range missing(d.next.Readings, there) {
+			d.first[gone.Key] = time.Now()
 		}
-		for _, prefix := range strangers {
+		d.next.Readings = there
+		again := append(d.strangers(names), d.heirs(known)...)
+		if len(again) == 0 {
+			return there, origin, nil
+		}
+		for _, prefix := range again {
 			if _, err := d.read(ctx, prefix, consistent()); err != nil {
 				return nil, origin, err
 			}

@@ -160,13 +160,18 @@ func (w *watch) resume(ctx context.Context) error {
 func (w *watch) readPart(ctx context.Context, prefix string, index uint64) error {
 	d := w.draft(w.cover)
 	lost, err := d.read(ctx, prefix, since(index))
+	if err != nil {
+		return err
+	}
+	behind := d.index(prefix) < index
+	more, err := d.freshen(ctx, w.known)
 	switch {
 	case err != nil:
 		return err
-	case d.index(prefix) < index || anyOlder(w.known.Readings, within(d.next.Readings, prefix)):
+	case behind || d.older(w.known):
 		w.doubt = true
 		return w.survey(ctx)
-	case lost:
+	case lost || more:
 		return w.conclude(ctx, d, answer{}, since)
 	}
 	w.adopt(ctx, d)

@@ -18,6 +18,7 @@ type Reading struct {
 	sum     uint64   // of the value
 	service *Service // nil for one that asks for nothing, or could never be read
 	claims  []Claim  // of a value that cannot be read
+	things  []Claim  // see Claims
 	err     error
 }
 
@@ -33,13 +34,19 @@ func (r *Reading) Service() (Service, bool) {
 // Err says why the value cannot be read, nil if it can.
 func (r *Reading) Err() error { return r.err }
 
-// Claims returns everything that the key claims, both by what could be read of its value
+// Claims returns every thing that the key claims, both by what could be read of its value
 // and by the Service that it asked for before it turned bad. Keys that share no claim, not
-// even by way of others, have nothing to do with each other.
-func (r *Reading) Claims() []Claim {
-	claims := slices.Clone(r.claims)
-	if r.service != nil {
-		claims = append(claims, r.service.Claims()...)
+// even by way of others, have nothing to do with each other. It is not to be changed.
+func (r *Reading) Claims() []Claim { return r.things }
+
+// means returns the claims of the value alone, with what it means by them.
+func (r *Reading) means() []Claim {
+	if r.err != nil || r.service == nil {
+		return r.claims
+	}
+	var claims []Claim
+	for port := range r.service.Ports {
+		claims = append(claims, r.service.ClaimsOf(port)...)
 	}
 	return claims
 }
@@ -96,6 +103,10 @@ func (r Reader) Read(pair Pair, before *Reading) (*Reading, bool) {
 		lastGood := *before.service
 		lastGood.Ref = ref
 		now.service = &lastGood
+	}
+	now.things = slices.Clone(now.claims)
+	if now.service != nil {
+		now.things = append(now.things, now.service.Claims()...)
 	}
 	return now, true
 }

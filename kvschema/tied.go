@@ -1,0 +1,36 @@
+package kvschema
+
+import "slices"
+
+// Freed returns the things that a key claimed and does not claim any more, or not with
+// the same meaning: another key may have them now. A nil reading is a key that is not
+// there.
+func Freed(was, now *Reading) []Claim {
+	if was == nil || was == now {
+		return nil
+	}
+	var still, freed []Claim
+	if now != nil {
+		still = now.means()
+	}
+	for _, claim := range was.means() {
+		if !slices.Contains(still, claim) {
+			freed = append(freed, claim.Thing())
+		}
+	}
+	return freed
+}
+
+// Claimants returns the readings that claim any of some things.
+func Claimants(readings []*Reading, things []Claim) []*Reading {
+	if len(things) == 0 {
+		return nil
+	}
+	var all []*Reading
+	for _, r := range readings {
+		if slices.ContainsFunc(r.things, func(c Claim) bool { return slices.Contains(things, c) }) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
