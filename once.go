@@ -97,9 +97,9 @@ func prepare(c *cli.Context) (*agent.Agent, agent.Pass, error) {
 }
 
 // newProgress draws a bar on a terminal and is silent elsewhere.
-func newProgress(w io.Writer, steps int, what string) func(register.Outcome) {
+func newProgress(w io.Writer, steps int, what string) func(register.Outcome) bool {
 	step := newBar(w, what, steps)
-	return func(register.Outcome) { step() }
+	return func(register.Outcome) bool { step(); return true }
 }
 
 // newBar is a bar for people who wait, of so many steps.

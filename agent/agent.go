@@ -88,8 +88,8 @@ func (a *Agent) tree() tree {
 // Run works until the context ends. An error means that it could not start; Consul
 // being away is not one.
 func (a *Agent) Run(ctx context.Context) error {
-	snapshots, rings, tokens := newNews[Snapshot](), newNews[struct{}](), newNews[struct{}]()
-	loop := a.loop(snapshots, rings, tokens)
+	snapshots, tokens := newNews[Snapshot](), newNews[struct{}]()
+	loop := a.loop(snapshots, tokens)
 	loop.stopped = ctx.Done()
 	group, ctx := errgroup.WithContext(ctx)
 	serve, address, err := a.http(ctx)
@@ -99,8 +99,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return serve(ctx) })
 	for _, task := range []interface{ run(context.Context) error }{
 		a.watch(snapshots),
-		a.drift(rings, "services", askServices(a.client)),
-		a.drift(rings, "checks", askChecks(a.client)),
+		a.drift(loop, "services", askServices(a.client)),
+		a.drift(loop, "checks", askChecks(a.client)),
 		a.rotation(tokens),
 		a.renewal(),
 		a.announcer(address),
@@ -152,7 +152,7 @@ func (a *Agent) watch(snapshots news[Snapshot]) *watch {
 	}
 }
 
-func (a *Agent) drift(rings news[struct{}], what string, ask func(string, *api.QueryOptions) (uint64, error)) *drift {
+func (a *Agent) drift(loop *loop, what string, ask func(string, *api.QueryOptions) (uint64, error)) *drift {
 	return &drift{
 		ask: ask,
 		node: func(ctx context.Context) (string, error) {
@@ -161,7 +161,8 @@ func (a *Agent) drift(rings news[struct{}], what string, ask func(string, *api.Q
 		},
 		wait:  a.config.Watch.Wait,
 		pace:  rate.NewLimiter(rate.Every(driftPace), 1),
-		ring:  rings,
+		ring:  loop.drift,
+		back:  loop.returns,
 		voice: newVoice(a.log.Named("drift"), "watching this node's "+what+" in the catalog"),
 	}
 }
@@ -217,14 +218,15 @@ func (a *Agent) announcer(address net.Addr) *announcer {
 	}
 }
 
-func (a *Agent) loop(snapshots news[Snapshot], rings, tokens news[struct{}]) *loop {
+func (a *Agent) loop(snapshots news[Snapshot], tokens news[struct{}]) *loop {
 	log := a.log.Named("reconcile")
 	return &loop{
 		reconciler: a.reconciler,
 		approvals:  approvals{kv: a.client.KV(), keyPath: a.config.KeyPath, used: map[string]uint64{}},
 		verifier:   verifier{local: a.reconciler.local, every: a.config.Reconcile.Verify, token: a.token.set},
 		snapshots:  snapshots,
-		drift:      rings,
+		drift:      newNews[struct{}](),
+		returns:    newNews[struct{}](),
 		tokens:     tokens,
 		pulse:      pulse(),
 		configs:    a.reloader.configs,

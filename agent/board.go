@@ -42,7 +42,10 @@ type board struct {
 	started     time.Time
 	alive       time.Time
 	watch       WatchStatus
-	pass        Pass
+	node        register.Node
+	desired     int
+	services    map[register.ID]ServiceStatus
+	waits       []Waiting
 	reconcile   ReconcileStatus
 	problems    []ProblemStatus
 	reconcileOK bool
@@ -107,9 +110,26 @@ func (b *board) passed(pass Pass, v *verifier, others int, err error) {
 	b.catalog = v.status()
 	if pass.Compared() {
 		b.chronicle.passed(pass, now)
-		b.pass = pass
+		b.node, b.desired, b.waits = pass.Node, len(pass.Desired.Want), pass.Waiting
+		b.list(pass)
 		b.token.Others = others
 		b.problems = problemStatuses(problems(pass, v), b.problems, now)
+	}
+}
+
+// list takes over the services of a pass.
+func (b *board) list(pass Pass) {
+	touched := pass.Touched
+	if touched == nil {
+		b.services = make(map[register.ID]ServiceStatus, len(pass.Actual.Ours))
+		touched = slices.Collect(maps.Keys(pass.Actual.Ours))
+	}
+	for _, id := range touched {
+		if have, ours := pass.Actual.Ours[id]; ours {
+			b.services[id] = serviceStatus(have)
+		} else {
+			delete(b.services, id)
+		}
 	}
 }
 
@@ -117,14 +137,14 @@ func (b *board) passed(pass Pass, v *verifier, others int, err error) {
 func (b *board) waiting() []Waiting {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.pass.Waiting
+	return b.waits
 }
 
 // registered returns what is registered, sorted.
 func (b *board) registered() []register.ID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Sorted(maps.Keys(b.pass.Actual.Ours))
+	return slices.Sorted(maps.Keys(b.services))
 }
 
 // tokenRead notes whether the token file's token is in force.
@@ -213,15 +233,15 @@ func (b *board) status(now time.Time) Status {
 	s := Status{
 		Version:   cmp.Or(version.Version, "unknown"),
 		Instance:  b.instance,
-		Node:      b.pass.Node.Name,
+		Node:      b.node.Name,
 		Time:      now,
 		Started:   b.started,
-		Desired:   len(b.pass.Desired.Want),
+		Desired:   b.desired,
 		Watch:     b.watch,
 		Reconcile: b.reconcile,
 		Services:  []ServiceStatus{},
 		Problems:  b.problems,
-		Waiting:   append([]Waiting{}, b.pass.Waiting...),
+		Waiting:   append([]Waiting{}, b.waits...),
 		Catalog:   b.catalog,
 		Token:     b.token,
 		TLS:       b.files,
@@ -231,11 +251,11 @@ func (b *board) status(now time.Time) Status {
 		NotReady:  b.notReady(now),
 	}
 	s.Ready = len(s.NotReady) == 0
-	if b.pass.Node.Address.IsValid() {
-		s.Address = b.pass.Node.Address.String()
+	if b.node.Address.IsValid() {
+		s.Address = b.node.Address.String()
 	}
-	for _, id := range slices.Sorted(maps.Keys(b.pass.Actual.Ours)) {
-		service := serviceStatus(b.pass.Actual.Ours[id])
+	for _, id := range slices.Sorted(maps.Keys(b.services)) {
+		service := b.services[id]
 		service.Changed = b.chronicle.changed[id]
 		s.Services = append(s.Services, service)
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,13 +23,10 @@ type chronicle struct {
 
 // passed takes over what a pass did.
 func (h *chronicle) passed(pass Pass, now time.Time) {
-	changed := map[register.ID]time.Time{}
-	for id := range pass.Actual.Ours {
-		if when, known := h.changed[id]; known {
-			changed[id] = when
-		}
-	}
-	h.changed = changed
+	maps.DeleteFunc(h.changed, func(id register.ID, _ time.Time) bool {
+		_, ours := pass.Actual.Ours[id]
+		return !ours
+	})
 	for _, o := range pass.Report.Outcomes {
 		switch {
 		case errors.Is(o.Err, register.ErrPostponed):
@@ -49,6 +47,9 @@ func (h *chronicle) did(step register.Step, now time.Time) {
 	change.What = strings.Join(what, "; ")
 	h.changes = last(append(h.changes, change))
 	if step.Action != register.Remove {
+		if h.changed == nil {
+			h.changed = map[register.ID]time.Time{}
+		}
 		h.changed[step.ID] = now
 	}
 }

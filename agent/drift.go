@@ -24,7 +24,8 @@ type drift struct {
 	node  func(context.Context) (string, error)
 	wait  time.Duration
 	pace  *rate.Limiter
-	ring  news[struct{}]
+	ring  news[struct{}] // something changed
+	back  news[struct{}] // the agent was away
 	voice *voice
 }
 
@@ -35,7 +36,7 @@ func (d *drift) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		d.ring.put(struct{}{})
+		d.back.put(struct{}{})
 		wait := waits.after(err)
 		if classify(err) != unreachable { // that the agent is away, others say
 			d.voice.failed(err, "retry", wait)

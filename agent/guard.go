@@ -37,6 +37,9 @@ type removal struct {
 	known bool
 }
 
+// idle tells whether nothing waits for a human, or for time to pass.
+func (g *guard) idle() bool { return len(g.held)+len(g.lost)+len(g.released) == 0 }
+
 // withhold returns those of the lost keys whose services have to stay: not those whose
 // removal is approved, nor those that have been lost for so long that it is believed.
 // The withheld keys are lost as well, and only counted as such.

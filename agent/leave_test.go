@@ -143,7 +143,7 @@ func TestStopBeforeAnythingIsOurs(t *testing.T) {
 func TestFailureIsNoStop(t *testing.T) {
 	c := consultest.New()
 	a := newAgent(t, Consul{Client: c.Client(), Token: NewToken("")}, io.Discard, onStop(config.Deregister))
-	l := a.loop(nil, nil, nil)
+	l := a.loop(nil, nil)
 	l.claimed, l.stopped = io.NopCloser(nil), make(chan struct{})
 	l.leave(t.Context())
 	if n := len(c.Requests()); n > 0 {

@@ -23,6 +23,7 @@ type loop struct {
 	approvals  approvals
 	snapshots  news[Snapshot]
 	drift      news[struct{}]
+	returns    news[struct{}]
 	tokens     news[struct{}]
 	configs    news[config.Config]
 	resync     time.Duration
@@ -47,6 +48,16 @@ type loop struct {
 	// rotating tells that a new token is in force, or that services were seen that are
 	// registered with another one. Who we are is then asked for in every pass.
 	rotating bool
+	// ledger is what the last whole pass found and left; nil if it got nowhere.
+	ledger *ledger
+	// failing tells that the last pass had an error.
+	failing bool
+	// wrote tells that a narrow pass has changed something since the last whole one, and
+	// looked is how long that took to look at everything.
+	wrote  bool
+	looked time.Duration
+	// due is when wake comes.
+	due time.Time
 	// stopped is closed when we are told to stop, and not when another task has failed.
 	stopped <-chan struct{}
 	// asking is about looking for approvals.
@@ -57,12 +68,16 @@ type loop struct {
 // passes of its own: a change must not wait for thousands of others.
 const maxSteps = 128
 
+// longestPause bounds how long a change by others can hide behind changes of our own.
+const longestPause = 10 * time.Second
+
 // call is what woke the loop.
 type call int
 
 const (
-	callNews  call = iota // the tree
-	callDrift             // the catalog, or the agent's return
+	callNews   call = iota // the tree
+	callDrift              // what the servers hold for the node
+	callReturn             // the agent was away
 	callTimer
 	callApproval
 	callToken
@@ -73,25 +88,77 @@ const (
 func (l *loop) run(ctx context.Context) error {
 	defer l.release()
 	defer l.leave(ctx)
-	l.wake = time.After(l.resync)
+	l.wakeIn(l.resync)
 	for {
 		why := l.await(ctx)
+		if l.belief != nil {
+			if err := l.turn(ctx, why); err != nil {
+				return err
+			}
+		}
 		if ctx.Err() != nil {
 			return nil
 		}
-		if l.belief == nil || why == callPulse || why == callApproval && !l.approved(ctx) {
-			continue
-		}
-		pass, err := l.pass(ctx, why)
-		switch {
-		case ctx.Err() != nil:
+	}
+}
+
+// turn does what woke the loop. News come first: a change does not wait for a look at
+// everything, nor for thousands of others. Its error ends the loop.
+func (l *loop) turn(ctx context.Context, why call) error {
+	if pass, done := l.narrow(ctx); done {
+		l.concluded(pass, pass.Err())
+		if why == callNews {
 			return nil
-		case errors.Is(err, ErrClaimed):
-			return err
 		}
-		l.show(pass, err)
-		l.wake = time.After(l.wait(pass, err))
-		l.lookOut(pass)
+	}
+	switch pause := l.pause(); {
+	case why == callPulse:
+		return nil
+	case why == callApproval && !l.approved(ctx):
+		return nil
+	case why == callDrift && l.wrote && pause > 0:
+		l.wakeBy(pause)
+		return nil
+	}
+	pass, err := l.pass(ctx, why)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case errors.Is(err, ErrClaimed):
+		return err
+	}
+	l.concluded(pass, err)
+	return nil
+}
+
+// concluded shows a pass, and says when to look again. A narrow pass that went well
+// leaves that as it is, but for a look at what the servers made of it.
+func (l *loop) concluded(pass Pass, err error) {
+	l.failing = err != nil
+	l.show(pass, err)
+	if pass.Touched != nil && err == nil {
+		if pass.Report.Tried() > 0 {
+			l.wakeBy(verifyPause)
+		}
+		return
+	}
+	l.wakeIn(l.wait(pass, err))
+	l.lookOut(pass)
+}
+
+// pause is how long a look at everything is put off that our own changes ask for: what
+// they changed rings like what others do. A look takes the longer the more services there
+// are, and is not to take more than a small part of the time.
+func (l *loop) pause() time.Duration { return min(50*l.looked, longestPause) }
+
+func (l *loop) wakeIn(wait time.Duration) {
+	l.due, l.wake = time.Now().Add(wait), time.After(wait)
+}
+
+// wakeBy makes the loop wake after a time, if it would not sooner.
+func (l *loop) wakeBy(wait time.Duration) {
+	if time.Until(l.due) > wait {
+		l.wakeIn(wait)
 	}
 }
 
@@ -130,8 +197,10 @@ func (l *loop) sleep(ctx context.Context) call {
 		return callNews
 	case <-l.drift:
 		return callDrift
+	case <-l.returns:
+		return callReturn
 	case <-l.wake:
-		l.wake = time.After(l.resync) // the loop turns also while nothing is known
+		l.wakeIn(l.resync) // the loop turns also while nothing is known
 		return callTimer
 	case <-l.look:
 		l.look = time.After(approvalPause)

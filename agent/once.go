@@ -18,7 +18,7 @@ func (a *Agent) Plan(ctx context.Context) (Pass, error) {
 
 // Apply carries out what Plan returned, telling done of each step. It refuses to while
 // a daemon keeps the same services: that one knows what has to wait.
-func (a *Agent) Apply(ctx context.Context, pass Pass, done func(register.Outcome)) (Pass, error) {
+func (a *Agent) Apply(ctx context.Context, pass Pass, done func(register.Outcome) bool) (Pass, error) {
 	held, err := Claim(ctx, pass.Node.UID, a.config.Instance)
 	if err != nil {
 		return pass, err

@@ -35,8 +35,12 @@ type Pass struct {
 	Report register.Report
 	// Waiting are the sets of removals that a human has to approve.
 	Waiting []Waiting
-	// More tells that the plan was too long for one pass: the rest follows at once.
+	// More tells that the plan was too long for one pass, or that it gave way to news: the
+	// rest follows at once.
 	More bool
+	// Touched are the services that a narrow pass was about. The rest of the pass is what
+	// the whole one before it found. It is nil after a whole pass.
+	Touched []register.ID
 	// Start and Took say when, and how long it took.
 	Start time.Time
 	Took  time.Duration
@@ -131,8 +135,9 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 }
 
 // apply carries out the plan of a pass.
-func (r *reconciler) apply(ctx context.Context, pass Pass, done func(register.Outcome)) Pass {
+func (r *reconciler) apply(ctx context.Context, pass Pass, done func(register.Outcome) bool) Pass {
 	pass.Report = r.local.Apply(ctx, pass.Plan, done)
+	pass.More = pass.More || pass.Report.Yielded
 	pass.Actual = pass.Actual.After(pass.Report)
 	r.guard.note(pass, time.Now())
 	pass.Took = time.Since(pass.Start)

@@ -120,6 +120,18 @@ func (h *history) succeeded(now time.Time) {
 	}
 }
 
+// waiting returns the steps of a report that failed, as they wait now.
+func (p *patience) waiting(report register.Report) []Deferred {
+	var all []Deferred
+	for _, o := range report.Outcomes {
+		if h := p.steps[o.Step.ID]; o.Err != nil && h != nil && h.why != "" {
+			o.Step.Wait = h.why
+			all = append(all, Deferred{Step: o.Step, Until: h.next, Invalid: h.invalid})
+		}
+	}
+	return all
+}
+
 // forget drops what is too old to matter.
 func (p *patience) forget(now time.Time) {
 	for id, h := range p.steps {

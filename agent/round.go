@@ -21,6 +21,7 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 		l.belief = &trusted
 	}
 	failed := Pass{Belief: *l.belief, Start: time.Now()}
+	l.ledger = nil // until there is a new one
 	if l.gated {
 		if err := l.reconciler.local.Leader(ctx); err != nil {
 			return failed, err
@@ -40,19 +41,33 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 		return pass, err
 	}
 	pass = l.resend(ctx, pass, why)
+	l.looked = time.Since(failed.Start)
 	pass.Plan, pass.Deferred = l.patience.holdBack(pass.Plan, time.Now())
 	pass.Plan, pass.More = cut(pass.Plan)
-	pass = l.reconciler.apply(ctx, pass, func(o register.Outcome) {
+	begun := time.Now()
+	pass = l.carryOut(ctx, pass, func() bool {
+		// Looking again costs, so at least as much is done as that.
+		return len(l.snapshots) == 0 || time.Since(begun) < l.looked
+	})
+	l.wrote = false
+	l.ledger = newLedger(pass, l.patience.waiting(pass.Report))
+	return pass, pass.Err()
+}
+
+// carryOut applies the plan of a pass as long as goOn says so, and remembers how it went.
+func (l *loop) carryOut(ctx context.Context, pass Pass, goOn func() bool) Pass {
+	pass = l.reconciler.apply(ctx, pass, func(o register.Outcome) bool {
 		l.board.beat()
 		l.metrics.step(o)
 		logStep(l.log, o)
+		return goOn()
 	})
 	l.patience.note(pass.Report, time.Now())
 	if pass.Report.Tried() > 0 {
 		l.verifier.stirred = true
 	}
 	l.gated = pass.Report.Stopped != nil
-	return pass, pass.Err()
+	return pass
 }
 
 // cut returns the part of a plan that one pass carries out, and whether there is more

@@ -34,3 +34,31 @@ func Claimants(readings []*Reading, things []Claim) []*Reading {
 	}
 	return all
 }
+
+// Tied returns the readings of some keys, and of all keys that are tied to them by claims,
+// be it by way of others. Things are what else ties: what the keys claimed before.
+func Tied(readings []*Reading, keys map[string]bool, things []Claim) []*Reading {
+	var tied []*Reading
+	for {
+		for _, r := range readings {
+			if keys[r.Key] {
+				things = append(things, r.things...)
+			}
+		}
+		tied = tied[:0]
+		grown := false
+		for _, r := range readings {
+			switch {
+			case keys[r.Key]:
+			case slices.ContainsFunc(r.things, func(c Claim) bool { return slices.Contains(things, c) }):
+				keys[r.Key], grown = true, true
+			default:
+				continue
+			}
+			tied = append(tied, r)
+		}
+		if !grown {
+			return tied
+		}
+	}
+}

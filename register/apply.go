@@ -28,8 +28,9 @@ const (
 // leader: every registration would then hold the agent's state lock for 7 to 12 s,
 // and with it everybody else on the node who talks to the agent.
 //
-// The done function, unless nil, hears of each step that was tried, one at a time.
-func (l *Local) Apply(ctx context.Context, plan Plan, done func(Outcome)) Report {
+// The done function, unless nil, hears of each step that was tried, one at a time, and
+// tells whether to go on. If not, the steps that are left are postponed.
+func (l *Local) Apply(ctx context.Context, plan Plan, done func(Outcome) bool) Report {
 	b := &batch{local: l, done: done}
 	upserts := len(plan.Steps) - plan.Count(Remove)
 	outcomes := make([]*Outcome, len(plan.Steps))
@@ -41,7 +42,7 @@ func (l *Local) Apply(ctx context.Context, plan Plan, done func(Outcome)) Report
 	}
 	b.run(ctx, unblocked(outcomes[:upserts], outcomes[upserts:]))
 
-	report := Report{Stopped: b.why()}
+	report := Report{Stopped: b.why(), Yielded: b.yielded}
 	for _, o := range outcomes {
 		report.Outcomes = append(report.Outcomes, *o)
 	}

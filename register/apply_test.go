@@ -211,10 +211,11 @@ func TestHangingWriteIsOvertaken(t *testing.T) {
 				plan := r.plan(many(3)...)
 				r.consul.Fault(writesOf(consultest.Fault{Delay: time.Hour}, tt.hanging))
 				begun := time.Now()
-				report := r.local.Apply(r.Context(), plan, func(o register.Outcome) {
+				report := r.local.Apply(r.Context(), plan, func(o register.Outcome) bool {
 					if since := time.Since(begun); o.Err == nil && o.Step.Action == register.Add && since > 2*time.Second {
 						r.Errorf("%s after %s", o.Step, since)
 					}
+					return true
 				})
 				equal(r, 4*time.Second, time.Since(begun))
 				equal(r, tt.want, said(report))
@@ -508,6 +509,21 @@ func TestCancelReturnsAtOnce(t *testing.T) {
 
 // TestDoneHearsOfEachStepTried once, one at a time, with what the report says of it.
 // The race detector sees to the second.
+// A plan gives way to what is more urgent after any of its steps, and the rest is as if it
+// had never been tried.
+func TestPlanGivesWay(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.local.Workers = 1
+		r.converge(service("b/gone", 31000))
+		var tried int
+		report := r.local.Apply(r.Context(), r.plan(many(100)...), func(register.Outcome) bool { tried++; return tried < 3 })
+		equal(r, []int{3, 3, 0}, []int{report.Tried(), report.Done(register.Add), report.Done(register.Remove)})
+		equal(r, true, report.Yielded)
+		equal(r, nil, report.Err())
+		equal(r, 4, len(r.consul.Services()))
+	})
+}
+
 func TestDoneHearsOfEachStepTried(t *testing.T) {
 	bubble(t, func(r *rig) {
 		r.local.Workers = 4
@@ -516,7 +532,7 @@ func TestDoneHearsOfEachStepTried(t *testing.T) {
 		plan := r.plan(append(many(100)[5:], service("c/web", 30201))...)
 		var busy atomic.Bool
 		heard := map[register.ID]register.Outcome{}
-		report := r.local.Apply(r.Context(), plan, func(o register.Outcome) {
+		report := r.local.Apply(r.Context(), plan, func(o register.Outcome) bool {
 			if busy.Swap(true) {
 				r.Error("two at a time")
 			}
@@ -526,6 +542,7 @@ func TestDoneHearsOfEachStepTried(t *testing.T) {
 			}
 			heard[o.Step.ID] = o
 			busy.Store(false)
+			return true
 		})
 		equal(r, len(plan.Steps), len(report.Outcomes))
 		var postponed []string

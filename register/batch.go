@@ -15,12 +15,13 @@ var (
 // batch is one application of a plan.
 type batch struct {
 	local *Local
-	done  func(Outcome)
+	done  func(Outcome) bool
 
 	mu      sync.Mutex
 	asked   time.Time // when the leader was last known to be there
 	hanging int       // steps that are late and under way
 	stopped error
+	yielded bool // done did not want to go on
 }
 
 // run carries out steps with the local agent's workers. The first step goes alone: if
@@ -30,7 +31,7 @@ type batch struct {
 // next one, and when the others are done it is given up. If more hang than there are
 // workers it is the agent that does, and the plan stops.
 func (b *batch) run(ctx context.Context, outcomes []*Outcome) {
-	if len(outcomes) == 0 || b.why() != nil {
+	if len(outcomes) == 0 || b.over() {
 		return
 	}
 	statuses := b.local.probe(ctx, outcomes)
@@ -85,8 +86,8 @@ func (b *batch) try(ctx context.Context, o *Outcome, status string) {
 	if o.Took > slow || o.Err != nil && !refused(o.Err) {
 		b.asked = time.Time{}
 	}
-	if b.done != nil {
-		b.done(*o)
+	if b.done != nil && !b.done(*o) {
+		b.yielded = true
 	}
 }
 
@@ -95,11 +96,21 @@ func (b *batch) try(ctx context.Context, o *Outcome, status string) {
 func (b *batch) open(ctx context.Context) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.yielded {
+		return false
+	}
 	if b.stopped == nil && time.Since(b.asked) > slow {
 		b.stopped = b.local.Leader(ctx)
 		b.asked = time.Now()
 	}
 	return b.stopped == nil
+}
+
+// over tells that no step is to be tried any more.
+func (b *batch) over() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.yielded || b.stopped != nil
 }
 
 // why says why the batch has stopped, nil if it has not.

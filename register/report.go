@@ -29,6 +29,8 @@ type Report struct {
 	Outcomes []Outcome
 	// Stopped is why the whole plan was given up on the way; nil if it was not.
 	Stopped error
+	// Yielded tells that there was something more urgent than the rest.
+	Yielded bool
 }
 
 // Done counts the steps of an action that succeeded.
@@ -87,7 +89,8 @@ func (o Outcome) Invalid() bool {
 // After returns what the agent holds once the steps that succeeded are done. What
 // it was before does not change.
 func (a Actual) After(r Report) Actual {
-	after := Actual{Ours: maps.Clone(a.Ours), Taken: a.Taken}
+	after := a
+	after.Ours = maps.Clone(a.Ours)
 	for _, o := range r.Outcomes {
 		switch {
 		case o.Err != nil:

@@ -1,0 +1,81 @@
+package agent
+
+import (
+	"slices"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+// ledger is what a whole pass found and left, kept up to date by the narrow ones that
+// follow it. Its maps are the loop's own, and are changed in place.
+type ledger struct {
+	pass Pass
+	// readings are what it was made of.
+	readings []*kvschema.Reading
+	// ids are the services that are desired or registered, by KV key.
+	ids map[string][]register.ID
+}
+
+// newLedger opens the ledger with a whole pass. What failed in it waits, and is not tried
+// again by a narrow one that is about something else.
+func newLedger(pass Pass, failed []Deferred) *ledger {
+	l := &ledger{pass: pass, readings: pass.Belief.Readings(), ids: map[string][]register.ID{}}
+	l.pass.Deferred = slices.Concat(pass.Deferred, failed)
+	for id, want := range pass.Desired.Want {
+		l.ids[want.Key()] = append(l.ids[want.Key()], id)
+	}
+	for id, have := range pass.Actual.Ours {
+		if _, wanted := pass.Desired.Want[id]; !wanted {
+			l.ids[have.Key()] = append(l.ids[have.Key()], id)
+		}
+	}
+	return l
+}
+
+// of returns the services of some keys, and those that are desired now, sorted.
+func (l *ledger) of(keys map[string]bool, desired register.Desired) []register.ID {
+	ids := []register.ID{}
+	for key := range keys {
+		ids = append(ids, l.ids[key]...)
+	}
+	for id := range desired.Want {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// enter takes over a narrow pass, and returns it as a part of the whole.
+func (l *ledger) enter(part Pass, s scope) Pass {
+	whole := &l.pass
+	for key := range s.keys {
+		for _, id := range l.ids[key] {
+			delete(whole.Desired.Want, id)
+			delete(whole.Actual.Ours, id)
+		}
+		delete(whole.Desired.Keep, key)
+		delete(l.ids, key)
+	}
+	for id, want := range part.Desired.Want {
+		whole.Desired.Want[id] = want
+		l.ids[want.Key()] = append(l.ids[want.Key()], id)
+	}
+	for id, have := range part.Actual.Ours {
+		whole.Actual.Ours[id] = have
+		if _, wanted := part.Desired.Want[id]; !wanted {
+			l.ids[have.Key()] = append(l.ids[have.Key()], id)
+		}
+	}
+	for key := range part.Desired.Keep {
+		whole.Desired.Keep[key] = struct{}{}
+	}
+	whole.Problems = slices.DeleteFunc(slices.Clone(whole.Problems), func(p kvschema.Problem) bool { return s.keys[p.Key] })
+	whole.Problems = append(whole.Problems, part.Problems...)
+	whole.Deferred = slices.DeleteFunc(slices.Clone(whole.Deferred), func(d Deferred) bool { return s.keys[d.Step.Key()] })
+	whole.Belief, l.readings = part.Belief, part.Belief.Readings()
+
+	shown := *whole
+	shown.Plan, shown.Report, shown.Start, shown.Took, shown.Touched = part.Plan, part.Report, part.Start, part.Took, part.Touched
+	return shown
+}
