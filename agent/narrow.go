@@ -59,10 +59,10 @@ func (r *reconciler) prepareSome(ctx context.Context, belief Belief, s scope, wh
 		return pass, false
 	}
 	var err error
-	if pass.Actual, err = r.local.Some(ctx, pass.Touched, whole.pass.Actual); err != nil {
+	if pass.Actual, err = r.local.Some(ctx, pass.Touched); err != nil {
 		return pass, false // the whole comparison will say the same, and why
 	}
-	if len(register.Lost(pass.Desired, pass.Actual, belief.Snapshot.Index)) > 0 {
+	if pass.Actual.Marker != "" || len(register.Lost(pass.Desired, pass.Actual, belief.Snapshot.Index)) > 0 {
 		return pass, false
 	}
 	plan := register.Diff(pass.Desired, pass.Actual)

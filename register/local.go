@@ -135,30 +135,6 @@ func (l *Local) Actual(ctx context.Context, desired Desired) (Actual, error) {
 	return actual, nil
 }
 
-// Some reads what the agent holds under some IDs, one by one, and takes their checks from
-// what was known. It costs the agent as much for one of thousands as for one of ten.
-func (l *Local) Some(ctx context.Context, ids []ID, known Actual) (Actual, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	services := map[string]*api.AgentService{}
-	for _, id := range ids {
-		options := (&api.QueryOptions{}).WithContext(ctx)
-		service, _, err := l.client.Agent().Service(string(id), options)
-		switch {
-		case err == nil:
-			services[string(id)] = service
-		case !notFound(err):
-			return Actual{}, fmt.Errorf("read service %s from agent: %w", id, err)
-		}
-	}
-	some := l.sort(services, nil)
-	for id, have := range some.Ours {
-		have.Checks = known.Ours[id].Checks
-		some.Ours[id] = have
-	}
-	return some, nil
-}
-
 // sort keeps what is ours and what stands where ours should.
 func (l *Local) sort(services map[string]*api.AgentService, checks map[string]*api.AgentCheck) Actual {
 	actual := Actual{Ours: map[ID]Registered{}, Taken: map[ID]string{}}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -74,6 +75,45 @@ func (c *Consul) agentService(q *query) answer {
 	default:
 		return ok(service)
 	}
+}
+
+// agentServiceHealth tells of one service and its checks. It does not tell what kinds of checks they are, and
+// the state of all of them is the response's status.
+func (c *Consul) agentServiceHealth(q *query) answer {
+	if err := c.unlocked(q); err != nil {
+		return broken(err)
+	}
+	info := api.AgentServiceChecksInfo{AggregatedStatus: api.HealthCritical}
+	service, exists := c.Services()[q.name]
+	switch {
+	case !exists:
+		return because(reply(http.StatusNotFound, info), "ServiceId "+q.name+" not found")
+	case !q.authz.seesService(service):
+		return q.denied("service:read", service.Service)
+	}
+	info.Service, info.AggregatedStatus, info.Checks = &service, api.HealthPassing, api.HealthChecks{}
+	checks := c.Checks()
+	for _, id := range slices.Sorted(maps.Keys(checks)) {
+		if check := checks[id]; check.ServiceID == service.ID {
+			info.Checks = append(info.Checks, &api.HealthCheck{
+				Node: check.Node, CheckID: check.CheckID, Name: check.Name, Status: check.Status, Notes: check.Notes,
+				Output: check.Output, ServiceID: check.ServiceID, ServiceName: check.ServiceName, ServiceTags: append([]string(nil), check.ServiceTags...), // null if there are none
+			})
+		}
+	}
+	if len(info.Checks) > 0 {
+		info.AggregatedStatus = info.Checks.AggregatedStatus()
+	}
+	return because(reply(map[string]int{
+		api.HealthPassing: http.StatusOK, api.HealthWarning: http.StatusTooManyRequests,
+		api.HealthCritical: http.StatusServiceUnavailable, api.HealthMaint: http.StatusServiceUnavailable,
+	}[info.AggregatedStatus], info), info.AggregatedStatus)
+}
+
+// because says in a header what the status means.
+func because(a answer, reason string) answer {
+	a.header.Set("X-Consul-Reason", reason)
+	return a
 }
 
 func (c *Consul) agentChecks(q *query) answer {

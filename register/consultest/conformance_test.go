@@ -130,6 +130,11 @@ var conversation = []step{
 	{"part", "GET", "/v1/agent/service/two", ""},
 	{"list", "GET", "/v1/agent/service/nope", ""},
 	{"part", "GET", "/v1/agent/service/nope", ""},
+	{"list", "GET", "/v1/agent/health/service/id/k8s-web", ""},
+	{"list", "GET", "/v1/agent/health/service/id/three", ""},
+	{"list", "GET", "/v1/agent/health/service/id/nope", ""},
+	{"part", "GET", "/v1/agent/health/service/id/two", ""},
+	{"part", "GET", "/v1/agent/health/service/id/nope", ""},
 
 	// The agent: filters.
 	{"list", "GET", `/v1/agent/services?filter=Meta["managed-by"]+==+"us"`, ""},

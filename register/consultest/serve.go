@@ -84,6 +84,7 @@ func (c *Consul) routes() []route {
 		{put, "/v1/agent/service/maintenance/", c.maintainService, false},
 		{put, "/v1/agent/check/deregister/", c.deregisterCheck, false},
 		{get, "/v1/agent/service/", c.agentService, false},
+		{get, "/v1/agent/health/service/id/", c.agentServiceHealth, false},
 		{get, "/v1/acl/token/self", c.tokenSelf, true},
 		{get, statusLeader, c.statusLeader, true},
 		{get, "/v1/catalog/node-services/", c.nodeServices, true},

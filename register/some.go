@@ -1,0 +1,53 @@
+package register
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/consul/api"
+	"golang.org/x/sync/errgroup"
+)
+
+// askedTogether is how many services are asked for at the same time.
+const askedTogether = 4
+
+// Some reads what the agent holds under some IDs, and whether the node is marked. It costs
+// the agent as much for one service of thousands as for one of ten, while a filter makes it
+// go through all of them.
+//
+// Of a single service Consul tells the checks, but not their types: our own are known by
+// their IDs.
+func (l *Local) Some(ctx context.Context, ids []ID) (Actual, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var mu sync.Mutex
+	services, checks := map[string]*api.AgentService{}, map[string]*api.AgentCheck{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(askedTogether)
+	for _, id := range append([]ID{l.owner.marker()}, ids...) {
+		group.Go(func() error {
+			options := (&api.QueryOptions{}).WithContext(ctx)
+			_, info, err := l.client.Agent().AgentHealthServiceByIDOpts(string(id), options)
+			if err != nil {
+				return fmt.Errorf("read service %s from agent: %w", id, err)
+			}
+			if info == nil || info.Service == nil {
+				return nil // it is not there
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			services[string(id)] = info.Service
+			for _, c := range info.Checks {
+				kind := strings.TrimPrefix(c.CheckID, string(id)+".")
+				checks[c.CheckID] = &api.AgentCheck{ServiceID: c.ServiceID, Name: c.Name, Notes: c.Notes, Type: kind, Status: c.Status, Output: c.Output}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Actual{}, err
+	}
+	return l.sort(services, checks), nil
+}
