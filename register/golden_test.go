@@ -82,7 +82,9 @@ func registeredOf(t *testing.T, given []txtar.File) []txtar.File {
 // registered says in words what a node of both families announces for a value.
 func registered(t *testing.T, reader kvschema.Reader, value []byte) string {
 	t.Helper()
-	var service struct{ Metadata struct{ Namespace, Name string } }
+	var service struct {
+		Metadata struct{ Namespace, Name string }
+	}
 	if err := json.Unmarshal(value, &service); err != nil {
 		t.Fatal(err)
 	}
