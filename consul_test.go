@@ -2,11 +2,13 @@ package main
 
 import (
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hashicorp/consul/api"
@@ -90,5 +92,33 @@ func TestWhichToken(t *testing.T) {
 				t.Errorf("token = %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestConnectionsAreKept: those to an agent are counted, 200 for all of the node. Requests
+// one after the other share one, and what waits does not open a new one each time.
+func TestConnectionsAreKept(t *testing.T) {
+	var opened atomic.Int64
+	agent := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("[]")) // the client sees what it gets
+	}))
+	agent.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	agent.Start()
+	defer agent.Close()
+	consul, err := connect(load(t, map[string]string{"consul.address": agent.URL}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		if _, _, err := consul.Client.KV().List("x", (&api.QueryOptions{}).WithContext(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := opened.Load(); n != 1 {
+		t.Errorf("50 requests opened %d connections, want 1", n)
 	}
 }

@@ -40,10 +40,10 @@ func explain(c *cli.Context) error {
 			return fmt.Errorf("there is no key %s%s: k8s-registrar kv ls shows those that there are", prefix, name)
 		}
 	}
-	found := lint(cfg, prefix, pairs)
+	found := lint(cfg, pairs)
 	var views []explanation
 	for _, entry := range entries {
-		views = append(views, explainEntry(cfg, prefix, entry, found))
+		views = append(views, explainEntry(cfg, entry, found))
 	}
 	if c.Bool("json") {
 		return writeExplanationsJSON(c.App.Writer, views)
@@ -81,16 +81,16 @@ type verdictView struct {
 	Why        string       `json:"why,omitempty"`
 }
 
-func explainEntry(cfg config.Config, prefix string, entry kvtree.Entry, found []kvschema.Problem) explanation {
+func explainEntry(cfg config.Config, entry kvtree.Entry, found []kvschema.Problem) explanation {
 	view := explanation{
 		Namespace: entry.Namespace, Name: entry.Name, Key: entry.Key, Bytes: len(entry.Value), Type: entry.Type(),
 		Reads: "nothing", Ports: []portView{}, Annotations: []verdictView{}, Findings: []string{}, Traefik: []traefik.Outcome{},
 	}
 	pair := kvschema.Pair{Key: entry.Key, Value: entry.Value, CreateIndex: entry.CreateIndex, ModifyIndex: entry.ModifyIndex}
-	reading, _ := readerOf(cfg, prefix).Read(pair, nil)
+	reading, _ := agent.ReaderOf(cfg).Read(pair, nil)
 	if service, asks := reading.Service(); asks {
 		view.Reads = "announced"
-		view.explainService(cfg, prefix, pair, service)
+		view.explainService(cfg, pair, service)
 	}
 	for _, p := range found {
 		if p.Key == entry.Key {
@@ -103,7 +103,7 @@ func explainEntry(cfg config.Config, prefix string, entry kvtree.Entry, found []
 	return view
 }
 
-func (view *explanation) explainService(cfg config.Config, prefix string, pair kvschema.Pair, service kvschema.Service) {
+func (view *explanation) explainService(cfg config.Config, pair kvschema.Pair, service kvschema.Service) {
 	for i, port := range service.Ports {
 		view.Ports = append(view.Ports, portView{
 			Name: service.NameOf(i), Label: port.Label(), NodePort: port.NodePort, Protocol: port.Protocol, Tags: masked(service.TagsOf(i)),
@@ -112,7 +112,7 @@ func (view *explanation) explainService(cfg config.Config, prefix string, pair k
 	site := agent.SiteOf(cfg.Traefik)
 	view.Traefik = traefik.Explain(service.NameOf(service.TraefikPort), service.TagsOf(service.TraefikPort), site)
 	// Without a site the tags are those that were asked for.
-	plain, _ := kvschema.NewReader(prefix, kvschema.Rules(cfg.Services)).Read(pair, nil)
+	plain, _ := kvschema.NewReader(kvschema.Prefix(cfg.KeyPath), kvschema.Rules(cfg.Services)).Read(pair, nil)
 	asked, _ := plain.Service()
 	who := traefik.Ref{Namespace: service.Namespace, Name: service.Name}
 	for _, v := range traefik.Translate(who, slices.Concat(asked.Tags, asked.Traefik), site).Verdicts {

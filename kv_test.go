@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-registrar/k8s-registrar/agent"
+	"github.com/k8s-registrar/k8s-registrar/config"
 	"github.com/k8s-registrar/k8s-registrar/kvschema/kvtree"
 	"github.com/k8s-registrar/k8s-registrar/register/consultest"
 )
@@ -41,6 +43,7 @@ func startWatching(t *testing.T, budget kvtree.Budget) *watching {
 	w.kubectl = kubectl
 	i := &importer{
 		tree:    tree{kvtree.NewStore(w.consul.Client(), treePrefix), treePrefix},
+		reader:  agent.ReaderOf(config.Default()),
 		options: kvtree.Options{Types: []string{"NodePort"}, Prune: kvtree.PruneDeleted, Budget: budget},
 		out:     &w.out, errs: &w.out, follows: true,
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/k8s-registrar/k8s-registrar/agent"
 	"github.com/k8s-registrar/k8s-registrar/config"
-	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/kvschema/kvtree"
 )
 
@@ -93,9 +93,9 @@ func newImporter(c *cli.Context, cfg config.Config, tree tree) *importer {
 		types = cfg.Services.Types
 	}
 	return &importer{
-		tree: tree,
+		tree:   tree,
+		reader: agent.ReaderOf(cfg),
 		options: kvtree.Options{
-			Rules:      kvschema.Rules(cfg.Services),
 			Types:      types,
 			Namespaces: c.StringSlice("namespace"),
 			Prune:      prune,

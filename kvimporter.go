@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/kvschema/kvtree"
 )
 
@@ -16,6 +17,7 @@ const removalWindow = 10 * time.Minute
 // importer makes the tree hold what an input says, and says what it did.
 type importer struct {
 	tree    tree
+	reader  kvschema.Reader // as the nodes have it
 	options kvtree.Options
 	out     io.Writer
 	errs    io.Writer
@@ -56,7 +58,7 @@ func (i *importer) pass(ctx context.Context, in kvtree.Input) (imported, error) 
 		i.gone = i.gone[1:]
 	}
 	i.options.Budget.Spent = len(i.gone)
-	plan := kvtree.Diff(i.tree.prefix, pairs, in, i.options)
+	plan := kvtree.Diff(i.reader, pairs, in, i.options)
 	if err := i.show(plan); err != nil {
 		return imported{}, err
 	}

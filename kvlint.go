@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/k8s-registrar/k8s-registrar/agent"
 	"github.com/k8s-registrar/k8s-registrar/config"
 	"github.com/k8s-registrar/k8s-registrar/health"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
@@ -24,12 +25,12 @@ func lintFlags() []cli.Flag {
 
 // kvLint says what any node would say of the tree, one line a finding.
 func kvLint(c *cli.Context) error {
-	cfg, pairs, prefix, err := pairsToLook(c, c.Args().Present())
+	cfg, pairs, _, err := pairsToLook(c, c.Args().Present())
 	if err != nil {
 		return err
 	}
 	namespaces := c.StringSlice("namespace")
-	found := slices.DeleteFunc(lint(cfg, prefix, pairs), func(p kvschema.Problem) bool {
+	found := slices.DeleteFunc(lint(cfg, pairs), func(p kvschema.Problem) bool {
 		return len(namespaces) > 0 && !slices.Contains(namespaces, p.Namespace)
 	})
 	if c.Bool("json") {
@@ -72,9 +73,9 @@ func pairsToLook(c *cli.Context, fromFiles bool) (cfg config.Config, pairs []kvs
 }
 
 // lint maps the pairs as a node does and returns what it would say, sorted by key.
-func lint(cfg config.Config, prefix string, pairs []kvschema.Pair) []kvschema.Problem {
+func lint(cfg config.Config, pairs []kvschema.Pair) []kvschema.Problem {
 	mapping := register.Mapping{Owner: register.Owner{Instance: cfg.Instance}, Health: health.Settings(cfg.Check)}
-	_, found := mapping.Desired(readAll(readerOf(cfg, prefix), pairs), someNode())
+	_, found := mapping.Desired(readAll(agent.ReaderOf(cfg), pairs), someNode())
 	slices.SortStableFunc(found, func(a, b kvschema.Problem) int { return cmp.Compare(a.Key, b.Key) })
 	return found
 }

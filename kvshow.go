@@ -9,7 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/k8s-registrar/k8s-registrar/agent"
-	"github.com/k8s-registrar/k8s-registrar/config"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/kvschema/kvtree"
 )
@@ -25,12 +24,7 @@ func kvList(c *cli.Context) error {
 		return errTree(err)
 	}
 	entries := kvtree.Entries(tree.prefix, pairs, c.StringSlice("namespace"))
-	return writeTree(c.App.Writer, entries, readAll(readerOf(cfg, tree.prefix), pairs))
-}
-
-// readerOf reads values as the daemon does.
-func readerOf(cfg config.Config, prefix string) kvschema.Reader {
-	return kvschema.NewReader(prefix, kvschema.Rules(cfg.Services)).For(agent.SiteOf(cfg.Traefik))
+	return writeTree(c.App.Writer, entries, readAll(agent.ReaderOf(cfg), pairs))
 }
 
 // readAll reads pairs as every node does.

@@ -64,7 +64,7 @@ func TestStatusTable(t *testing.T) {
 			{Name: "long-name", Key: "t/shop/long-name", Port: 80, Check: "critical"},
 			{Name: "new", Key: "t/shop/new", Port: 30081},
 		},
-		Problems: []agent.ProblemStatus{{Key: evil, Error: evil}},
+		Problems: []agent.ProblemStatus{{Key: evil, Error: evil}, {Key: "shop/odd" + evil, Error: evil, Warning: true}},
 		Waiting:  []agent.Waiting{{Hash: evil, Why: evil, Keys: []string{evil}}},
 		Errors:   []agent.ErrorStatus{{What: evil, Error: evil}},
 		Catalog:  agent.CatalogStatus{Diverging: 2, Error: evil},
@@ -92,7 +92,8 @@ web        shop/web        30080  passing   > 60 min  `
 	if _, got, _ := strings.Cut(naked, "SERVICE"); !strings.HasPrefix(got, want) {
 		t.Errorf("in colour\n%s\nwant\n%s", got, want)
 	}
-	if !strings.Contains(coloured.String(), red+"not ready"+reset) || !strings.Contains(coloured.String(), red+"critical"+reset) {
-		t.Errorf("trouble is not red:\n%q", &coloured)
+	if !strings.Contains(coloured.String(), red+"not ready"+reset) || !strings.Contains(coloured.String(), red+"critical"+reset) ||
+		!strings.Contains(coloured.String(), yellow+"! warning: shop/odd") {
+		t.Errorf("trouble is not red, or a warning not yellow:\n%q", &coloured)
 	}
 }

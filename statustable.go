@@ -76,8 +76,12 @@ func writeTrouble(w io.Writer, s agent.Status, p painter) {
 		}
 		fmt.Fprintf(w, "    If that is right: k8s-registrar approve %s\n", cell(waiting.Hash))
 	}
-	for _, problem := range s.Problems {
+	problems, warnings := s.Parted()
+	for _, problem := range problems {
 		trouble(red, cmp.Or(problem.Key, problem.ID)+", since "+s.Ago(problem.Since), problem.Error)
+	}
+	for _, warning := range warnings {
+		trouble(yellow, "warning: "+warning.Key+", since "+s.Ago(warning.Since), warning.Error)
 	}
 }
 

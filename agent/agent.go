@@ -81,8 +81,8 @@ func New(cfg config.Config, consul Consul, log hclog.Logger, registry *prometheu
 }
 
 func (a *Agent) tree() tree {
-	prefix := kvschema.Prefix(a.config.KeyPath)
-	return tree{kv: a.client.KV(), prefix: prefix, reader: kvschema.NewReader(prefix, kvschema.Rules(a.config.Services)).For(SiteOf(a.config.Traefik)), token: a.token.set}
+	reader := ReaderOf(a.config)
+	return tree{kv: a.client.KV(), prefix: reader.Prefix(), reader: reader, token: a.token.set}
 }
 
 // Run works until the context ends. An error means that it could not start; Consul

@@ -20,6 +20,7 @@ type metrics struct {
 	desired        prometheus.Gauge
 	registered     *prometheus.GaugeVec
 	quarantined    prometheus.Gauge
+	warned         prometheus.Gauge
 	taken          prometheus.Gauge
 	reconciles     *prometheus.CounterVec
 	reconcileTime  prometheus.Histogram
@@ -55,6 +56,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		desired:        gauge("desired_services", "Services that this node should announce."),
 		registered:     f.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "registered_services", Help: "Services of ours on the local agent as of the last comparison, by the status of their checks."}, []string{"status"}),
 		quarantined:    gauge("quarantined_services", "Keys whose value cannot be announced."),
+		warned:         gauge("warned_services", "Keys that are announced, though something about them may not be meant."),
 		taken:          gauge("taken_ids", "IDs of ours that a service of somebody else has."),
 		reconciles:     counter("reconcile_total", "Comparisons of the tree with the local agent, by result.", "result"),
 		reconcileTime:  f.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: "reconcile_duration_seconds", Help: "Time of a comparison and its changes.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 10)}),
@@ -132,6 +134,7 @@ func (m *metrics) passed(pass Pass, err error) {
 	m.desired.Set(float64(len(pass.Desired.Want)))
 	m.countRegistered(pass.Actual.Ours)
 	m.quarantined.Set(float64(pass.Quarantined()))
+	m.warned.Set(float64(warned(pass)))
 	m.taken.Set(float64(len(pass.Plan.Taken)))
 	m.guardBlocked.Set(float64(min(1, len(pass.Waiting))))
 	var pending int
@@ -139,6 +142,17 @@ func (m *metrics) passed(pass Pass, err error) {
 		pending += len(w.Keys)
 	}
 	m.pendingRemoval.Set(float64(pending))
+}
+
+// warned counts the keys with a warning, of which each may have several.
+func warned(pass Pass) int {
+	keys := map[string]bool{}
+	for _, p := range pass.Problems {
+		if p.Warning {
+			keys[p.Key] = true
+		}
+	}
+	return len(keys)
 }
 
 func (m *metrics) verified(v *verifier) {

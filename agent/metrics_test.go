@@ -48,6 +48,7 @@ func TestMetricsNames(t *testing.T) {
 		"last_catalog_verification_timestamp_seconds", "last_reconcile_success_timestamp_seconds",
 		"pending_removals", "quarantined_services", "reconcile_duration_seconds", "reconcile_total",
 		"registered_services", "taken_ids", "tls_files_good", "token_file_good", "token_old_revocable_timestamp_seconds",
+		"warned_services",
 	}
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {

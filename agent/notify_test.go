@@ -203,6 +203,7 @@ func TestSentence(t *testing.T) {
 			},
 			"1 removal waiting for k8s-registrar approve; 2 problems; the new configuration is refused; the new token is not used; 0 services announced",
 		},
+		{Status{Ready: true, Reconcile: compared, Problems: []ProblemStatus{{}, {Warning: true}, {Warning: true}}}, "1 problem; 2 warnings; 0 services announced"},
 	} {
 		if got := tt.status.Sentence(); got != tt.want {
 			t.Errorf("got  %s\nwant %s", got, tt.want)

@@ -55,13 +55,15 @@ func newPage(status func(now time.Time) Status) page {
 // pageView is what the template shows.
 type pageView struct {
 	Status
-	Style        template.CSS
-	Refresh      int // seconds; 0: never
-	Words        string
-	Counts       []pageCount
-	Rows         []pageRow
-	MoreRows     int
-	MoreProblems int
+	Style    template.CSS
+	Refresh  int // seconds; 0: never
+	Words    string
+	Counts   []pageCount
+	Rows     []pageRow
+	MoreRows int
+	// Problems and Warnings hide the status' own list, which has both.
+	Problems, Warnings         []ProblemStatus
+	MoreProblems, MoreWarnings int
 }
 
 type pageCount struct {
@@ -127,9 +129,16 @@ func newPageView(s Status) pageView {
 			Changed: s.ChangedWords(service),
 		})
 	}
-	view.MoreProblems = max(0, len(s.Problems)-mostProblems)
-	view.Problems = s.Problems[:len(s.Problems)-view.MoreProblems]
+	problems, warnings := s.Parted()
+	view.Problems, view.MoreProblems = shortened(problems)
+	view.Warnings, view.MoreWarnings = shortened(warnings)
 	return view
+}
+
+// shortened cuts a list, and says by how much.
+func shortened(all []ProblemStatus) (first []ProblemStatus, more int) {
+	more = max(0, len(all)-mostProblems)
+	return all[:len(all)-more], more
 }
 
 // home is where in the tree a service comes from: its namespace, or more if it has

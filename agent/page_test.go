@@ -32,6 +32,7 @@ func sample(now time.Time) Status {
 		Problems: []ProblemStatus{
 			{Key: "kubernetes/deployments/billing/invoice-render", Error: `the value is not JSON: line 14, column 7: invalid character '}' looking for beginning of object key string`, Since: now.Add(-41 * time.Minute)},
 			{Key: "kubernetes/deployments/staging/web", Error: `the name "web" belongs to kubernetes/deployments/shop/web, which is older: rename one of the two Services`, Since: now.Add(-9 * 24 * time.Hour)},
+			{Key: "kubernetes/deployments/geo/tiles", Error: `Traefik 3 would give it the default route: it has no router of its own (default-route)`, Since: now.Add(-5 * time.Hour), Warning: true},
 		},
 		Waiting: []Waiting{{
 			Hash: "9f3a61c07be2", Why: "3 of 16 services would be removed: guard.min and guard.percent do not allow that many within 10m0s",
@@ -81,7 +82,7 @@ func TestPageTellsWhatMatters(t *testing.T) {
 	last := 0
 	for _, want := range []string{
 		"worker-17", "10.20.0.17", "Ready", "3 removals waiting", "heard 3 s ago", "Needs attention", "3 removals wait", "legacy/telex",
-		"k8s-registrar approve 9f3a61c07be2", "billing/invoice-render", "line 14", "invoice-mail", "connection refused",
+		"k8s-registrar approve 9f3a61c07be2", "billing/invoice-render", "line 14", "Warnings", "geo/tiles", "default route", "invoice-mail", "connection refused",
 		"not checked yet", "cart", "30080", "traefik.frontend.rule=Host:cart.example.com", "64 s ago", "Last changes", "port: 30080 -&gt; 30090",
 		"Last errors", "41 times", "running for 11 days",
 	} {
@@ -119,7 +120,7 @@ func TestPageEscapes(t *testing.T) {
 		Node: evil, Address: evil, Instance: evil, Version: evil, NotReady: []string{evil},
 		Watch:    WatchStatus{Tree: evil, Error: evil},
 		Services: []ServiceStatus{{ID: evil, Name: evil, Key: evil, Tags: []string{evil}, Check: evil, Output: evil}},
-		Problems: []ProblemStatus{{Key: evil, ID: evil, Error: evil}, {ID: evil}},
+		Problems: []ProblemStatus{{Key: evil, ID: evil, Error: evil}, {ID: evil}, {Key: evil, Error: evil, Warning: true}},
 		Waiting:  []Waiting{{Hash: evil, Why: evil, Keys: []string{evil}}},
 		Changes:  []ChangeStatus{{Action: evil, Name: evil, What: evil}},
 		Errors:   []ErrorStatus{{What: evil, Error: evil, Count: 2}},
@@ -152,8 +153,11 @@ func TestPageIsBounded(t *testing.T) {
 	for i := range s.Services {
 		s.Services[i] = ServiceStatus{Key: fmt.Sprint(i), Check: "passing"}
 	}
+	for i := range 3000 {
+		s.Problems[i].Warning = true
+	}
 	body := show(t, s, "/").Body.String()
-	if !strings.Contains(body, "and 7000 more") || !strings.Contains(body, "and 9800 more") || len(body) > 2<<20 {
+	if !strings.Contains(body, "and 7000 more") || !strings.Contains(body, "and 6800 more") || !strings.Contains(body, "and 2800 more") || len(body) > 2<<20 {
 		t.Errorf("a page of %d bytes that does not say what it leaves out", len(body))
 	}
 }

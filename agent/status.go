@@ -21,6 +21,7 @@ type Status struct {
 	// that it does.
 	Desired  int             `json:"desired"`
 	Services []ServiceStatus `json:"services"`
+	// Problems are followed by warnings, see [ProblemStatus].
 	Problems []ProblemStatus `json:"problems"`
 	// Waiting are the removals that a human has to approve.
 	Waiting []Waiting     `json:"waiting"`
@@ -125,10 +126,13 @@ type ServiceStatus struct {
 	Changed time.Time `json:"changed,omitzero"`
 }
 
-// ProblemStatus is a key, an ID or a step that is not as it should be.
+// ProblemStatus is a key, an ID or a step that is not as it should be, or may not be.
 type ProblemStatus struct {
 	Key   string    `json:"key,omitempty"`
 	ID    string    `json:"id,omitempty"`
 	Error string    `json:"error"`
 	Since time.Time `json:"since"`
+	// Warning tells that the key is announced all the same: Error says what about it
+	// may not be meant.
+	Warning bool `json:"warning"`
 }

@@ -20,8 +20,12 @@ func (s Status) Sentence() string {
 	if keys := s.pending(); keys > 0 {
 		parts = append(parts, plural(keys, "removal", "removals")+" waiting for k8s-registrar approve")
 	}
-	if n := len(s.Problems); n > 0 {
+	problems, warnings := s.Parted()
+	if n := len(problems); n > 0 {
 		parts = append(parts, plural(n, "problem", "problems"))
+	}
+	if n := len(warnings); n > 0 {
+		parts = append(parts, plural(n, "warning", "warnings"))
 	}
 	if s.Config.Error != "" {
 		parts = append(parts, "the new configuration is refused")
@@ -36,6 +40,19 @@ func (s Status) Sentence() string {
 		parts = append(parts, s.announced())
 	}
 	return strings.Join(parts, "; ")
+}
+
+// Parted returns the problems, and apart from them the warnings: those are about keys that
+// are announced all the same.
+func (s Status) Parted() (problems, warnings []ProblemStatus) {
+	for _, p := range s.Problems {
+		if p.Warning {
+			warnings = append(warnings, p)
+		} else {
+			problems = append(problems, p)
+		}
+	}
+	return problems, warnings
 }
 
 // announced tells of the services, and names only what is not as it should be.

@@ -75,6 +75,9 @@ func (r Reader) For(site traefik.Site) Reader {
 	return r
 }
 
+// Prefix is that of the keys of the tree.
+func (r Reader) Prefix() string { return r.prefix }
+
 // Stands tells whether a key stands for a Service.
 func (r Reader) Stands(key string) bool {
 	_, ours := RefOf(r.prefix, Pair{Key: key})

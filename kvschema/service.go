@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema/traefik"
 )
 
 // MaxValueBytes is the largest value that is read, in bytes. Consul itself
@@ -63,6 +65,9 @@ type Service struct {
 	Traefik []string
 	// TraefikPort is the place of that port among Ports.
 	TraefikPort int
+	// Hidden tells that Traefik would make up routes for the other ports, which nobody
+	// asked for, and is told not to.
+	Hidden bool
 	// Defines are the claims on what those tags define for all of Traefik.
 	Defines []Claim
 	// Meta is what the Service adds to the meta of what is registered.
@@ -102,10 +107,14 @@ func (s Service) NameOf(port int) string {
 // TagsOf returns the tags of one of the ports, by its place among Ports: sorted, unique
 // and not empty.
 func (s Service) TagsOf(port int) []string {
-	if port != s.TraefikPort || len(s.Traefik) == 0 {
+	switch {
+	case port == s.TraefikPort && len(s.Traefik) > 0:
+		return set(slices.Concat(s.Tags, s.Traefik))
+	case port != s.TraefikPort && s.Hidden:
+		return set(append(slices.Clone(s.Tags), traefik.Disabled))
+	default:
 		return s.Tags
 	}
-	return set(slices.Concat(s.Tags, s.Traefik))
 }
 
 // Port is a port of a Service that kube-proxy opens on every node.

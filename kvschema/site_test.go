@@ -52,11 +52,44 @@ func TestTraefiksTagsGoToOnePort(t *testing.T) {
 	if first := service.TagsOf(0); !slices.Contains(first, "kubernetes") || !slices.ContainsFunc(first, isRouter) {
 		t.Errorf("the first port lacks tags: %q", first)
 	}
-	if second := service.TagsOf(1); !slices.Equal(second, []string{"k8s", "red"}) {
+	if second := service.TagsOf(1); !slices.Equal(second, []string{"k8s", "red", "traefik.enable=false"}) {
 		t.Errorf("the second port has %q", second)
 	}
 	if len(service.ClaimsOf(0)) < 4 || len(service.ClaimsOf(1)) != 1 {
 		t.Errorf("claims: %v, %v", service.ClaimsOf(0), service.ClaimsOf(1))
+	}
+}
+
+// A further port says nothing to Traefik, which would make up a route for it: to a port
+// for metrics, or to one of a Service that Traefik was told to pass over.
+func TestNoRouteIsMadeUpForFurtherPorts(t *testing.T) {
+	off := strings.Replace(echoserver, `"traefik.enable": "true"`, `"traefik.enable": "false"`, 1)
+	const without = `{"metadata": {"name": "cart", "annotations": {"tags": "k8s,red"}}, "spec": {"type": "NodePort",
+		"ports": [{"name": "http", "nodePort": 30080}, {"name": "metrics", "nodePort": 30081}]}}`
+	for _, tt := range []struct {
+		what, value string
+		site        traefik.Site
+		want        bool
+	}{
+		{"Traefik 1.7 exposes all", echoserver, traefik.Site{Generation: traefik.V1}, true},
+		{"and does not when told so", echoserver, traefik.Site{Generation: traefik.V1, HiddenByDefault: true}, false},
+		{"its constraint looks at traefik.tags, which the port does not have", echoserver, traefik.Site{Generation: traefik.V1, Constraint: "k8s"}, false},
+		{"that of Traefik 3 at plain tags, which it has", echoserver, traefik.Site{Generation: traefik.V3, Constraint: "k8s"}, true},
+		{"in both", echoserver, traefik.Site{Generation: traefik.Both, Constraint: "k8s"}, true},
+		{"or has not", echoserver, traefik.Site{Generation: traefik.V3, Constraint: "kubernetes"}, false},
+		{"Traefik was told to pass over the Service", off, traefik.Site{Generation: traefik.V3}, true},
+		{"the Service says nothing to Traefik at all", without, traefik.Site{Generation: traefik.Both}, false},
+		{"nobody said which Traefik", echoserver, traefik.Site{}, false},
+	} {
+		service := readFor(tt.site, tt.value).Services[0]
+		if got := slices.Contains(service.TagsOf(1), "traefik.enable=false"); got != tt.want {
+			t.Errorf("%s: hidden %v, want %v, by %q", tt.what, got, tt.want, service.TagsOf(1))
+		}
+		for _, outcome := range traefik.Explain("cart-metrics", service.TagsOf(1), tt.site) {
+			if outcome.Routed && tt.want {
+				t.Errorf("%s: Traefik %s routes it", tt.what, outcome.Traefik)
+			}
+		}
 	}
 }
 

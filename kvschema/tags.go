@@ -16,6 +16,7 @@ func (d *draft) readTags(annotations object) error {
 		if err != nil {
 			return err
 		}
+		d.warnOfHalves(annotations.path+key, made)
 		tags = append(tags, made...)
 	}
 	if err := checkSize(tags); err != nil {

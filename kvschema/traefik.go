@@ -28,6 +28,7 @@ func (d *draft) readTraefik() error {
 	// on another port it would meet a constraint and ask for a route.
 	announced := traefik.Translate(who, asked, d.site).Tags
 	s.Traefik = slices.DeleteFunc(announced, func(tag string) bool { return slices.Contains(s.Tags, tag) })
+	s.Hidden = len(s.Traefik) > 0 && traefik.Exposes(s.Tags, d.site)
 	if d.site.SeverityOf(traefik.RuleConflict) == traefik.Off {
 		return nil
 	}

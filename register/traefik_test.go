@@ -37,3 +37,22 @@ func TestOtherPortsDoNotWaitForARouter(t *testing.T) {
 		t.Errorf("wants %v; problems: %v", d.Want, problems)
 	}
 }
+
+// TestChangedPortShowsInTheCheckToo: a Traefik that watches sees changes of names, tags and
+// checks, and none of a port alone. It is one service and one check before and after.
+func TestChangedPortShowsInTheCheckToo(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.converge(service("shop/cart", 30080))
+		before := r.consul.CatalogChecks()
+		r.converge(service("shop/cart", 30081))
+		after := r.consul.CatalogChecks()
+		if len(before) != 1 || len(after) != 1 {
+			t.Fatalf("checks: %v, then %v", before, after)
+		}
+		for id, check := range after {
+			if was, same := before[id]; !same || was.Notes == check.Notes {
+				t.Errorf("%s says %q, and before that %q", id, check.Notes, was.Notes)
+			}
+		}
+	})
+}

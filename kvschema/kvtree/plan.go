@@ -22,8 +22,6 @@ const (
 
 // Options say what of an [Input] counts.
 type Options struct {
-	// Rules are those that the nodes read the tree by.
-	Rules kvschema.Rules
 	// Types are those of the Services that get a key, such as "NodePort".
 	Types []string
 	// Namespaces are the only ones that are looked at; none means all.
@@ -86,19 +84,18 @@ type Plan struct {
 	Same int
 }
 
-// Diff returns what has to be written below the prefix, see [kvschema.Prefix], given all
-// pairs that are there.
-func Diff(prefix string, pairs []kvschema.Pair, in Input, o Options) Plan {
-	entries := Entries(prefix, pairs, o.Namespaces)
+// Diff returns what has to be written into the tree that the nodes read by this reader,
+// given all pairs that are there.
+func Diff(reader kvschema.Reader, pairs []kvschema.Pair, in Input, o Options) Plan {
+	entries := Entries(reader.Prefix(), pairs, o.Namespaces)
 	there := map[string]Entry{}
 	for _, entry := range entries {
 		there[entry.Key] = entry
 	}
 	var plan Plan
 	present, deleted := map[string]bool{}, map[string]bool{}
-	reader := kvschema.NewReader(prefix, o.Rules)
 	for _, event := range in.events() {
-		key := prefix + event.Namespace + "/" + event.Name
+		key := reader.Prefix() + event.Namespace + "/" + event.Name
 		present[key], deleted[key] = !event.Deleted, event.Deleted
 		if event.Deleted || !inScope(event.Namespace, o.Namespaces) {
 			continue

@@ -13,6 +13,9 @@ import (
 
 const prefix = "kubernetes/deployments/"
 
+// nodes is the reader of nodes whose operator said nothing.
+func nodes() kvschema.Reader { return kvschema.NewReader(prefix, kvschema.Rules{}) }
+
 // service is a Service of a type, with more fields of its metadata, such as `, "uid": "1"`.
 func service(name, kind, metadata string) string {
 	namespace, name, _ := strings.Cut(name, "/")
@@ -107,7 +110,7 @@ func TestDiff(t *testing.T) {
 			if test.options.Types == nil {
 				test.options.Types = []string{kind}
 			}
-			got := words(kvtree.Diff(prefix, test.tree, input(t, test.input...), test.options))
+			got := words(kvtree.Diff(nodes(), test.tree, input(t, test.input...), test.options))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -119,12 +122,12 @@ func TestDiff(t *testing.T) {
 func TestVolatileFieldsAreNoChange(t *testing.T) {
 	before := service("shop/a", "NodePort", `, "resourceVersion": "1", "uid": "u"`)
 	after := service("shop/a", "NodePort", `, "resourceVersion": "2", "generation": 7, "managedFields": [{}], "selfLink": "/a", "uid": "u"`)
-	plan := kvtree.Diff(prefix, pairs("shop/a", before), input(t, after), kvtree.Options{})
+	plan := kvtree.Diff(nodes(), pairs("shop/a", before), input(t, after), kvtree.Options{})
 	if plan.Same != 1 || len(plan.Changes) > 0 {
 		t.Errorf("%d the same, want 1; changes %v", plan.Same, words(plan))
 	}
 	other := strings.Replace(after, `"ports"`, `"resourceVersion": "3", "ports"`, 1)
-	got := words(kvtree.Diff(prefix, pairs("shop/a", before), input(t, other), kvtree.Options{}))
+	got := words(kvtree.Diff(nodes(), pairs("shop/a", before), input(t, other), kvtree.Options{}))
 	if want := []string{"update shop/a at 1: spec.resourceVersion"}; !cmp.Equal(want, got) {
 		t.Errorf("want %v, got %v", want, got)
 	}
@@ -140,7 +143,7 @@ func TestOnlyKeysOfServicesAreTouched(t *testing.T) {
 		tree = append(tree, kvschema.Pair{Key: key, Value: []byte("x"), ModifyIndex: uint64(i + 1)})
 	}
 	o := kvtree.Options{Prune: kvtree.PruneAbsent, Budget: kvtree.Budget{Unlimited: true}}
-	if got := words(kvtree.Diff(prefix, tree, kvtree.Input{}, o)); len(got) > 0 {
+	if got := words(kvtree.Diff(nodes(), tree, kvtree.Input{}, o)); len(got) > 0 {
 		t.Errorf("want nothing, got %v", got)
 	}
 	if entries := kvtree.Entries(prefix, tree, nil); len(entries) > 0 {
@@ -175,7 +178,7 @@ func TestValueIsK8sDeployers(t *testing.T) {
         "externalIPs": []
     }
 }`
-	plan := kvtree.Diff(prefix, nil, input(t, came), kvtree.Options{Types: []string{"NodePort"}})
+	plan := kvtree.Diff(nodes(), nil, input(t, came), kvtree.Options{Types: []string{"NodePort"}})
 	if len(plan.Changes) != 1 {
 		t.Fatalf("got %v", words(plan))
 	}
@@ -203,7 +206,7 @@ func TestDeletionsOfAWatch(t *testing.T) {
 		kvtree.PruneDeleted: {"remove shop/a at 1"},
 		kvtree.PruneAbsent:  {"remove shop/a at 1", "remove shop/c at 3"},
 	} {
-		got := words(kvtree.Diff(prefix, tree, in, kvtree.Options{Prune: prune, Budget: kvtree.Budget{Min: 9}}))
+		got := words(kvtree.Diff(nodes(), tree, in, kvtree.Options{Prune: prune, Budget: kvtree.Budget{Min: 9}}))
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%d (-want +got):\n%s", prune, diff)
 		}

@@ -72,9 +72,9 @@ func everything() kvtree.Options {
 func TestImportConverges(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		w := worlds().Draw(r, "world")
-		plan := kvtree.Diff(prefix, w.pairs(), w.input(t), everything())
+		plan := kvtree.Diff(nodes(), w.pairs(), w.input(t), everything())
 		then := w.after(plan)
-		if again := words(kvtree.Diff(prefix, then.pairs(), w.input(t), everything())); len(again) > 0 {
+		if again := words(kvtree.Diff(nodes(), then.pairs(), w.input(t), everything())); len(again) > 0 {
 			r.Errorf("twice: %v", again)
 		}
 		for name, value := range then.tree {
@@ -129,7 +129,7 @@ func TestPruneRemovesExactlyWhatIsAbsent(t *testing.T) {
 			}
 		}
 		slices.Sort(absent)
-		plan := kvtree.Diff(prefix, w.pairs(), w.input(t), o)
+		plan := kvtree.Diff(nodes(), w.pairs(), w.input(t), o)
 		removed, held := removals(plan.Changes), removals(plan.Held)
 		if len(absent) <= o.Budget.Min || len(absent)*100 <= owned*o.Budget.Percent {
 			held, removed = removed, held
@@ -163,13 +163,13 @@ func TestImportOfExportChangesNothing(t *testing.T) {
 		if err != nil || in.Len() != len(w.tree) {
 			r.Fatalf("%d Services of %d, %v", in.Len(), len(w.tree), err)
 		}
-		if changes := words(kvtree.Diff(prefix, w.pairs(), in, everything())); len(changes) > 0 {
+		if changes := words(kvtree.Diff(nodes(), w.pairs(), in, everything())); len(changes) > 0 {
 			r.Errorf("changes: %v", changes)
 		}
 		empty := world{tree: map[string]string{}}
 		o := everything()
 		o.Types = []string{"NodePort", "LoadBalancer", "ClusterIP"}
-		copied := empty.after(kvtree.Diff(prefix, nil, in, o))
+		copied := empty.after(kvtree.Diff(nodes(), nil, in, o))
 		for name, value := range w.tree {
 			if compact(r, value) != compact(r, copied.tree[name]) {
 				r.Errorf("%s: was %s, became %s", name, value, copied.tree[name])

@@ -47,7 +47,7 @@ func write(t *testing.T, store kvtree.Store, changes []kvtree.Change) (outcomes 
 
 func plan(t *testing.T, store kvtree.Store, services ...string) kvtree.Plan {
 	t.Helper()
-	return kvtree.Diff(prefix, read(t, store), input(t, services...), everything())
+	return kvtree.Diff(nodes(), read(t, store), input(t, services...), everything())
 }
 
 // The tree as it is in Consul, index by index, is what a plan is made of.

@@ -40,6 +40,16 @@ func filtered(tags, seen []string, site Site) string {
 	return ""
 }
 
+// Disabled is the tag by which every generation passes over a service.
+const Disabled = "traefik.enable=false"
+
+// Exposes tells whether a Traefik of the generation in use would make up a route for a
+// service whose tags say nothing to it.
+func Exposes(tags []string, site Site) bool {
+	return site.Generation.v1() && filtered(tags, constraintTags(tags), site) == "" ||
+		site.Generation.v3() && filtered(tags, tags, site) == ""
+}
+
 func explain1(service string, tags []string, site Site) Outcome {
 	outcome := Outcome{Traefik: "1.7"}
 	if why := filtered(tags, constraintTags(tags), site); why != "" {
