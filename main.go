@@ -148,6 +148,10 @@ func validate(c *cli.Context) error {
 	if err := agent.CheckWebConfig(cfg.Telemetry); err != nil {
 		return codedError{exitConfig, err}
 	}
-	_, err = fmt.Fprintln(c.App.Writer, "The configuration is valid.")
+	where := "no file was read"
+	if file := fileOf(c); file != "" {
+		where = "read from " + file
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "The configuration is valid (%s).\n", where)
 	return err
 }

@@ -182,7 +182,7 @@ func build(t *testing.T) string {
 func run(t *testing.T, binary string, args ...string) (code int, output string) {
 	t.Helper()
 	command := exec.Command(binary, args...)
-	command.Env = []string{"PATH=" + os.Getenv("PATH")}
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "K8S_REGISTRAR_CONFIG="}
 	printed, err := command.CombinedOutput()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		t.Fatal(err)
