@@ -231,6 +231,7 @@ func (b *board) status(now time.Time) Status {
 		NotReady:  b.notReady(now),
 	}
 	s.Ready = len(s.NotReady) == 0
+	s.Maintenance = maintenanceStatus(b.pass.Actual)
 	if b.pass.Node.Address.IsValid() {
 		s.Address = b.pass.Node.Address.String()
 	}
@@ -244,6 +245,10 @@ func (b *board) status(now time.Time) Status {
 
 func serviceStatus(r register.Registered) ServiceStatus {
 	s := ServiceStatus{ID: string(r.ID), Name: r.Name, Key: r.Key(), Port: r.Port, Tags: r.Tags, Check: r.Status()}
+	if mark, on := r.Maintenance(); on {
+		s.Output = string(mark)
+		return s
+	}
 	if s.Check == api.HealthPassing {
 		return s
 	}

@@ -58,6 +58,9 @@ func TestMaintenance(t *testing.T) {
 	r.settled()
 	r.settled()
 	must(t, r.passing())
+	must(t, r.says("in maintenance, and why", func(s status) bool {
+		return s.Maintenance != nil && s.Maintenance.Reason == "kernel" && !s.Maintenance.Since.IsZero() && s.Services[0].Check == "maintenance"
+	}))
 	before, sent := r.footprints(), r.changes()
 	r.settled()
 	r.untouched(before)
@@ -69,6 +72,7 @@ func TestMaintenance(t *testing.T) {
 	eventually(t, func() error { return r.passing("s000:30000", "s001:30001", "s003:30003") })
 	r.settled()
 	must(t, r.passing("s000:30000", "s001:30001", "s003:30003"))
+	must(t, r.says("out of maintenance", func(s status) bool { return s.Maintenance == nil }))
 	if mark, err := r.catalogMark("s002"); err != nil || mark != "disk" {
 		t.Errorf("the operator's own: %q, %v", mark, err)
 	}

@@ -87,7 +87,8 @@ func (o Outcome) Invalid() bool {
 // After returns what the agent holds once the steps that succeeded are done. What
 // it was before does not change.
 func (a Actual) After(r Report) Actual {
-	after := Actual{Ours: maps.Clone(a.Ours), Taken: a.Taken}
+	after := a
+	after.Ours = maps.Clone(a.Ours)
 	for _, o := range r.Outcomes {
 		switch {
 		case o.Err != nil:
