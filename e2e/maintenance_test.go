@@ -103,8 +103,9 @@ func TestOnStop(t *testing.T) {
 			for i := range 40 {
 				r.listen(30000 + i)
 			}
-			r.start("--on-stop", how)
+			r.start("--on-stop", how, "--telemetry-announce", "registrar")
 			eventually(t, func() error { return r.passing(want...) })
+			eventually(t, func() error { return r.itself(1) })
 			r.stop()
 			eventually(t, func() error { return r.passing() })
 			services, err := r.localServices()
@@ -112,10 +113,20 @@ func TestOnStop(t *testing.T) {
 			if len(services) != left {
 				t.Errorf("%d services on the agent, want %d", len(services), left)
 			}
+			must(t, r.itself(min(1, left)))
 			r.start()
 			eventually(t, func() error { return r.passing(want...) })
 		})
 	}
+}
+
+// itself returns nil if the agent holds the daemon's own service so many times.
+func (r *rig) itself(want int) error {
+	own, err := r.local.Agent().ServicesWithFilterOpts(`Service == "registrar"`, r.query())
+	if err == nil && len(own) != want {
+		err = fmt.Errorf("the daemon itself is announced %d times, want %d", len(own), want)
+	}
+	return err
 }
 
 // Nothing of ours is left, and nothing else is touched.
