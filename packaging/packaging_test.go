@@ -63,6 +63,7 @@ func TestUnit(t *testing.T) {
 		{"Unit", "StartLimitIntervalSec", "0"}, // never give up
 		{"Service", "Type", "notify"},
 		{"Service", "WatchdogSec", "5min"},
+		{"Service", "LimitCORE", "0"},
 		{"Service", "ExecReload", "/bin/kill -HUP $MAINPID"},
 		{"Service", "Restart", "on-failure"},
 		{"Service", "User", "k8s-registrar"},
