@@ -84,7 +84,7 @@ func localURL(listen string, secure bool) (string, error) {
 		return "", errors.New("find the daemon: telemetry.listen is empty, so it serves nothing")
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+		host = "127.0.0.1" // and not localhost, for which a resolver may be asked
 	}
 	scheme := "http"
 	if secure {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -15,10 +17,14 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/config"
 )
 
+// agentAddress is where Consul's agent listens if nobody says otherwise. Its client says
+// localhost, for which a resolver may be asked, and may answer anything.
+const agentAddress = "127.0.0.1:8500"
+
 // connect returns the way to the local Consul agent. Nothing is sent.
 func connect(cfg config.Consul) (agent.Consul, error) {
 	settings := api.DefaultConfig()
-	override(&settings.Address, cfg.Address)
+	settings.Address = cmp.Or(cfg.Address, os.Getenv(api.HTTPAddrEnvName), agentAddress)
 	access := accessOf(cfg, settings)
 	token, err := newToken(access)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"maps"
 	"net"
 	"net/http"
@@ -50,6 +51,28 @@ func TestTokenStaysWithTheAgent(t *testing.T) {
 	}
 	if token != "hunter2" {
 		t.Errorf("the agent got the token %q", token)
+	}
+}
+
+// The configuration's address wins over the environment's, and no resolver is asked for the
+// usual one.
+func TestWhichAddress(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	end() // so that nobody is asked
+	for want, row := range map[string]struct{ variable, setting string }{
+		"http://127.0.0.1:8500": {},
+		"http://10.0.0.1:8501":  {variable: "10.0.0.1:8501"},
+		"http://10.0.0.2:8502":  {variable: "10.0.0.1:8501", setting: "10.0.0.2:8502"},
+	} {
+		t.Setenv(api.HTTPAddrEnvName, row.variable)
+		consul, err := connect(load(t, map[string]string{"consul.address": row.setting}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = consul.Client.KV().Get("x", (&api.QueryOptions{}).WithContext(ended))
+		if err == nil || !strings.Contains(err.Error(), want+"/") {
+			t.Errorf("%+v: %v, want a request to %s", row, err, want)
+		}
 	}
 }
 

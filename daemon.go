@@ -38,6 +38,9 @@ func daemon(c *cli.Context) error {
 	}
 	log.Info("starting", "version", cmp.Or(version.Version, "unknown"), "instance", cfg.Instance, "key_path", cfg.KeyPath)
 	a := agent.New(cfg, consul, log, newRegistry())
+	if err := c.Set(configFlag, fileOf(c)); err != nil { // a file that goes away later is a mistake
+		return err
+	}
 	a.ReloadFrom(func() (config.Config, agent.Access, error) {
 		fresh, err := loadConfig(c)
 		return fresh, accessOf(fresh.Consul, api.DefaultConfig()), err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -32,6 +33,9 @@ const (
 )
 
 func main() {
+	// Go ends with 2 after a panic, or after the ABRT of systemd's watchdog: a supervisor
+	// would take that for exitUsage and leave us dead. So end by the signal itself.
+	debug.SetTraceback("crash")
 	signal.Ignore(syscall.SIGHUP) // until the daemon listens: a HUP too early must not end it
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args, os.Stdout, os.Stderr)
@@ -148,6 +152,10 @@ func validate(c *cli.Context) error {
 	if err := agent.CheckWebConfig(cfg.Telemetry); err != nil {
 		return codedError{exitConfig, err}
 	}
-	_, err = fmt.Fprintln(c.App.Writer, "The configuration is valid.")
+	where := "no file was read"
+	if file := fileOf(c); file != "" {
+		where = "read from " + file
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "The configuration is valid (%s).\n", where)
 	return err
 }

@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 			server := httptest.NewServer(consul)
 			env.Defer(server.Close)
 			env.Setenv("CONSUL_HTTP_ADDR", server.URL)
+			env.Setenv("K8S_REGISTRAR_CONFIG", "") // not that of whoever runs the tests
 			env.Values["consul"] = consul
 			listener, err := net.Listen("tcp", "127.0.0.1:0") // for the telemetry of a daemon
 			if err != nil {

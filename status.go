@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/k8s-registrar/k8s-registrar/agent"
+	"github.com/k8s-registrar/k8s-registrar/config"
 )
 
 func statusFlags() []cli.Flag {
@@ -32,11 +33,7 @@ func showStatus(c *cli.Context) error {
 	if c.Duration("every") < 100*time.Millisecond {
 		return codedError{exitUsage, fmt.Errorf("--every %s: want at least 100ms", c.Duration("every"))}
 	}
-	cfg, err := loadConfig(c)
-	if err != nil {
-		return err
-	}
-	ask, err := newAsker(cfg.Telemetry, askFlagsOf(c))
+	ask, err := findDaemon(c)
 	if err != nil {
 		return err
 	}
@@ -51,6 +48,20 @@ func showStatus(c *cli.Context) error {
 		return err
 	}
 	return healthOf(status)
+}
+
+// findDaemon reads the configuration only if nobody says where the daemon is: one with a
+// mistake in it, which the daemon has refused, must not hide what the daemon says of that.
+func findDaemon(c *cli.Context) (asker, error) {
+	flags := askFlagsOf(c)
+	if flags.url != "" {
+		return newAsker(config.Telemetry{}, flags)
+	}
+	cfg, err := loadConfig(c)
+	if err != nil {
+		return asker{}, codedError{exitConfig, fmt.Errorf("%w\nto ask the daemon all the same say where it is, such as --url http://127.0.0.1:28500", err)}
+	}
+	return newAsker(cfg.Telemetry, flags)
 }
 
 // watchStatus shows it again and again, in one place if that is a terminal.

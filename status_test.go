@@ -51,6 +51,18 @@ func TestStatusIsWatched(t *testing.T) {
 	}
 }
 
+// TestDaemonIsFound where it listens, without a resolver.
+func TestDaemonIsFound(t *testing.T) {
+	for listen, want := range map[string]string{
+		":28500": "http://127.0.0.1:28500", "0.0.0.0:1": "http://127.0.0.1:1", "[::]:1": "http://127.0.0.1:1",
+		"[::1]:1": "http://[::1]:1", "10.0.0.9:1": "http://10.0.0.9:1", "": "",
+	} {
+		if got, err := localURL(listen, false); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q is asked at %q (%v), want %q", listen, got, err, want)
+		}
+	}
+}
+
 // TestStatusTable: what comes from outside cannot drive a terminal, and columns stay
 // straight in colour too.
 func TestStatusTable(t *testing.T) {

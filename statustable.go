@@ -69,6 +69,10 @@ func writeTrouble(w io.Writer, s agent.Status, p painter) {
 	for _, note := range s.Notes() {
 		trouble(red, note.What, note.Text)
 	}
+	if s.Maintenance != nil {
+		trouble(yellow, "This node is out of the load balancers", s.MaintenanceWords())
+		fmt.Fprintln(w, "    To take it back: k8s-registrar maintenance off")
+	}
 	for _, waiting := range s.Waiting {
 		trouble(yellow, plural(len(waiting.Keys), "removal")+" held", waiting.Why)
 		for _, key := range waiting.Keys {
@@ -105,7 +109,7 @@ func checkColour(status string) string {
 	switch status {
 	case api.HealthPassing:
 		return green
-	case api.HealthWarning:
+	case api.HealthWarning, api.HealthMaint:
 		return yellow
 	case api.HealthCritical:
 		return red

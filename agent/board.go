@@ -46,6 +46,7 @@ type board struct {
 	desired     int
 	services    map[register.ID]ServiceStatus
 	waits       []Waiting
+	maintenance *MaintenanceStatus
 	reconcile   ReconcileStatus
 	problems    []ProblemStatus
 	reconcileOK bool
@@ -111,6 +112,7 @@ func (b *board) passed(pass Pass, v *verifier, others int, err error) {
 	if pass.Compared() {
 		b.chronicle.passed(pass, now)
 		b.node, b.desired, b.waits = pass.Node, len(pass.Desired.Want), pass.Waiting
+		b.maintenance = maintenanceStatus(pass.Actual)
 		b.list(pass)
 		b.token.Others = others
 		b.problems = problemStatuses(problems(pass, v), b.problems, now)
@@ -251,6 +253,7 @@ func (b *board) status(now time.Time) Status {
 		NotReady:  b.notReady(now),
 	}
 	s.Ready = len(s.NotReady) == 0
+	s.Maintenance = b.maintenance
 	if b.node.Address.IsValid() {
 		s.Address = b.node.Address.String()
 	}
@@ -264,6 +267,10 @@ func (b *board) status(now time.Time) Status {
 
 func serviceStatus(r register.Registered) ServiceStatus {
 	s := ServiceStatus{ID: string(r.ID), Name: r.Name, Key: r.Key(), Port: r.Port, Tags: r.Tags, Check: r.Status()}
+	if mark, on := r.Maintenance(); on {
+		s.Output = string(mark)
+		return s
+	}
 	if s.Check == api.HealthPassing {
 		return s
 	}

@@ -42,6 +42,13 @@ func (l *loop) leave(ctx context.Context) {
 		return
 	}
 	l.log.Info("stopping: the services are taken out", fields...)
+	if onStop == config.Deregister {
+		// The daemon's own, if it is announced. The last of all: while a service of ours
+		// is left, somebody may look for who is in charge of it.
+		if _, err := l.reconciler.local.Withdraw(ctx); err != nil {
+			l.log.Warn("stopping: the daemon is still announced", "error", err)
+		}
+	}
 }
 
 // cause says why something was left.

@@ -19,6 +19,7 @@ type metrics struct {
 	withheld       prometheus.Gauge
 	desired        prometheus.Gauge
 	registered     *prometheus.GaugeVec
+	maintenance    prometheus.Gauge
 	quarantined    prometheus.Gauge
 	warned         prometheus.Gauge
 	taken          prometheus.Gauge
@@ -55,6 +56,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		withheld:       gauge("kv_withheld_keys", "Keys that are missing since the servers went back in time, and stay announced."),
 		desired:        gauge("desired_services", "Services that this node should announce."),
 		registered:     f.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "registered_services", Help: "Services of ours on the local agent as of the last comparison, by the status of their checks."}, []string{"status"}),
+		maintenance:    gauge("maintenance", "1 while k8s-registrar maintenance has taken this node out of the load balancers."),
 		quarantined:    gauge("quarantined_services", "Keys whose value cannot be announced."),
 		warned:         gauge("warned_services", "Keys that are announced, though something about them may not be meant."),
 		taken:          gauge("taken_ids", "IDs of ours that a service of somebody else has."),
@@ -133,6 +135,7 @@ func (m *metrics) passed(pass Pass, err error) {
 	m.reconcileTime.Observe(pass.Took.Seconds())
 	m.desired.Set(float64(len(pass.Desired.Want)))
 	m.countRegistered(pass.Actual.Ours)
+	m.maintenance.Set(float64(min(1, len(pass.Actual.Marker))))
 	m.quarantined.Set(float64(pass.Quarantined()))
 	m.warned.Set(float64(warned(pass)))
 	m.taken.Set(float64(len(pass.Plan.Taken)))
@@ -190,7 +193,7 @@ func (m *metrics) countRegistered(ours map[register.ID]register.Registered) {
 	for _, r := range ours {
 		count[r.Status()]++
 	}
-	for _, status := range []string{api.HealthPassing, api.HealthWarning, api.HealthCritical} {
+	for _, status := range []string{api.HealthPassing, api.HealthWarning, api.HealthCritical, api.HealthMaint} {
 		m.registered.WithLabelValues(status).Set(float64(count[status]))
 	}
 }

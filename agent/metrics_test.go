@@ -45,7 +45,7 @@ func TestMetricsNames(t *testing.T) {
 		"config_last_reload_success_timestamp_seconds", "config_last_reload_successful",
 		"deferred_changes", "desired_services", "guard_blocked", "kv_errors_total", "kv_index",
 		"kv_watch_last_success_timestamp_seconds", "kv_withheld_keys",
-		"last_catalog_verification_timestamp_seconds", "last_reconcile_success_timestamp_seconds",
+		"last_catalog_verification_timestamp_seconds", "last_reconcile_success_timestamp_seconds", "maintenance",
 		"pending_removals", "quarantined_services", "reconcile_duration_seconds", "reconcile_total",
 		"registered_services", "taken_ids", "tls_files_good", "token_file_good", "token_old_revocable_timestamp_seconds",
 		"warned_services",
@@ -92,6 +92,7 @@ k8s_registrar_quarantined_services 1
 # HELP k8s_registrar_registered_services Services of ours on the local agent as of the last comparison, by the status of their checks.
 # TYPE k8s_registrar_registered_services gauge
 k8s_registrar_registered_services{status="critical"} 0
+k8s_registrar_registered_services{status="maintenance"} 0
 k8s_registrar_registered_services{status="passing"} 40
 k8s_registrar_registered_services{status="warning"} 0
 `

@@ -110,7 +110,7 @@ func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func newPageView(s Status) pageView {
 	view := pageView{Status: s, Style: template.CSS(pageCSS), Words: s.Sentence()} //nolint:gosec // it is ours
 	checks := s.Checks()
-	for _, status := range []string{api.HealthPassing, api.HealthWarning, api.HealthCritical, ""} {
+	for _, status := range []string{api.HealthPassing, api.HealthWarning, api.HealthCritical, api.HealthMaint, ""} {
 		if n := checks[status]; n > 0 {
 			view.Counts = append(view.Counts, pageCount{n, checkWords(status), checkClass(status)})
 		}

@@ -103,6 +103,19 @@ func TestPageTellsWhatMatters(t *testing.T) {
 	}
 }
 
+// TestPageOfMaintenance says why the node is out, and how it comes back.
+func TestPageOfMaintenance(t *testing.T) {
+	s := sample(time.Now())
+	s.Maintenance = &MaintenanceStatus{Since: s.Time.Add(-5 * time.Minute), Reason: "new kernel"}
+	s.Services[3].Check, s.Services[3].Output = "maintenance", "k8s-registrar maintenance: new kernel"
+	body := show(t, s, "/").Body.String()
+	for _, want := range []string{"In maintenance", "in maintenance for 5 min: new kernel", "k8s-registrar maintenance off", `<span class="dot warn">in maintenance</span>`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%q is not on the page", want)
+		}
+	}
+}
+
 // TestPageOfNothing is what the first second looks like.
 func TestPageOfNothing(t *testing.T) {
 	body := show(t, Status{NotReady: []string{"the tree is not known yet"}}, "/?refresh=1").Body.String()
@@ -124,7 +137,7 @@ func TestPageEscapes(t *testing.T) {
 		Waiting:  []Waiting{{Hash: evil, Why: evil, Keys: []string{evil}}},
 		Changes:  []ChangeStatus{{Action: evil, Name: evil, What: evil}},
 		Errors:   []ErrorStatus{{What: evil, Error: evil, Count: 2}},
-		Config:   ConfigStatus{Error: evil}, Token: TokenStatus{Error: evil}, TLS: FilesStatus{Error: evil}, Catalog: CatalogStatus{Error: evil},
+		Config:   ConfigStatus{Error: evil}, Maintenance: &MaintenanceStatus{Reason: evil}, Token: TokenStatus{Error: evil}, TLS: FilesStatus{Error: evil}, Catalog: CatalogStatus{Error: evil},
 	}
 	w := show(t, s, "/?refresh=%22%3E%3Cscript%3E")
 	body := w.Body.String()

@@ -15,6 +15,9 @@ type Status struct {
 	Ready    bool     `json:"ready"`
 	NotReady []string `json:"not_ready,omitempty"`
 
+	// Maintenance is nil unless the node is in maintenance.
+	Maintenance *MaintenanceStatus `json:"maintenance,omitempty"`
+
 	Watch     WatchStatus     `json:"watch"`
 	Reconcile ReconcileStatus `json:"reconcile"`
 	// Desired counts the services that this node should announce, and Services are those
@@ -117,8 +120,8 @@ type ServiceStatus struct {
 	Key  string   `json:"key"`
 	Port int      `json:"port"`
 	Tags []string `json:"tags"`
-	// Check is "passing", "warning" or "critical" as of the last comparison, and
-	// empty if the check is newer than that.
+	// Check is "passing", "warning", "critical" or "maintenance" as of the last
+	// comparison, and empty if the check is newer than that.
 	Check string `json:"check,omitempty"`
 	// Output is what the check said, unless it is passing.
 	Output string `json:"output,omitempty"`

@@ -17,6 +17,9 @@ func (s Status) Sentence() string {
 	if !s.Ready {
 		parts = append(parts, "not ready: "+strings.Join(s.NotReady, "; "))
 	}
+	if s.Maintenance != nil {
+		parts = append(parts, s.MaintenanceWords())
+	}
 	if keys := s.pending(); keys > 0 {
 		parts = append(parts, plural(keys, "removal", "removals")+" waiting for k8s-registrar approve")
 	}
@@ -65,9 +68,9 @@ func (s Status) announced() string {
 	if len(s.Services) > 0 && checks[api.HealthPassing] == len(s.Services) {
 		return text + ", all passing"
 	}
-	for _, check := range []string{api.HealthPassing, api.HealthWarning, api.HealthCritical} {
+	for _, check := range []string{api.HealthPassing, api.HealthWarning, api.HealthCritical, api.HealthMaint} {
 		if n := checks[check]; n > 0 {
-			text += fmt.Sprintf(", %d %s", n, check)
+			text += fmt.Sprintf(", %d %s", n, checkWords(check))
 		}
 	}
 	return text
@@ -99,13 +102,18 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-func checkWords(status string) string { return cmp.Or(status, "not checked yet") }
+func checkWords(status string) string {
+	if status == api.HealthMaint {
+		return "in maintenance"
+	}
+	return cmp.Or(status, "not checked yet")
+}
 
 func checkClass(status string) string {
 	switch status {
 	case api.HealthPassing:
 		return "good"
-	case api.HealthWarning:
+	case api.HealthWarning, api.HealthMaint:
 		return "warn"
 	case api.HealthCritical:
 		return "bad"
@@ -170,7 +178,7 @@ func (s Status) Notes() []Note {
 // WorstFirst returns the services as people want to see them: those that are in trouble
 // first, and else in the order of their keys.
 func WorstFirst(services []ServiceStatus) []ServiceStatus {
-	rank := map[string]int{api.HealthCritical: 0, api.HealthWarning: 1, "": 2, api.HealthPassing: 3}
+	rank := map[string]int{api.HealthCritical: 0, api.HealthWarning: 1, api.HealthMaint: 2, "": 3, api.HealthPassing: 4}
 	return slices.SortedStableFunc(slices.Values(services), func(a, b ServiceStatus) int {
 		return cmp.Or(cmp.Compare(rank[a.Check], rank[b.Check]), cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID))
 	})

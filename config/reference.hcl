@@ -26,12 +26,13 @@ instance = "default"
 # What becomes of the services when the daemon is told to stop (TERM or INT).
 # "keep" leaves them as they are: their checks guard them, and a restart is not
 # noticed. "maintenance" takes them out of the load balancers until the next
-# start has compared with the tree, and "deregister" removes them: both make
-# every restart an outage of this node, so they are for nodes whose daemon stops
-# only when the node does. What cannot be done within four seconds is left, and
-# the log says how much: Consul's agent takes some milliseconds for a service,
-# and with thousands of them up to a tenth of a second. There use
-# "k8s-registrar maintenance on --wait" before the stop.
+# start has compared with the tree, and "deregister" removes them and then the
+# service that announces the daemon itself: both make every restart an outage of
+# this node, so they are for nodes whose daemon stops only when the node does.
+# What cannot be done within four seconds is left, and the log says how much:
+# Consul's agent takes some milliseconds for a service, and with thousands of
+# them up to a tenth of a second. There use "k8s-registrar maintenance on
+# --wait" before the stop.
 on_stop = "keep"
 
 consul {

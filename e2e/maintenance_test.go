@@ -58,6 +58,9 @@ func TestMaintenance(t *testing.T) {
 	r.settled()
 	r.settled()
 	must(t, r.passing())
+	must(t, r.says("in maintenance, and why", func(s status) bool {
+		return s.Maintenance != nil && s.Maintenance.Reason == "kernel" && !s.Maintenance.Since.IsZero() && s.Services[0].Check == "maintenance"
+	}))
 	before, sent := r.footprints(), r.changes()
 	r.settled()
 	r.untouched(before)
@@ -69,6 +72,7 @@ func TestMaintenance(t *testing.T) {
 	eventually(t, func() error { return r.passing("s000:30000", "s001:30001", "s003:30003") })
 	r.settled()
 	must(t, r.passing("s000:30000", "s001:30001", "s003:30003"))
+	must(t, r.says("out of maintenance", func(s status) bool { return s.Maintenance == nil }))
 	if mark, err := r.catalogMark("s002"); err != nil || mark != "disk" {
 		t.Errorf("the operator's own: %q, %v", mark, err)
 	}
@@ -99,8 +103,9 @@ func TestOnStop(t *testing.T) {
 			for i := range 40 {
 				r.listen(30000 + i)
 			}
-			r.start("--on-stop", how)
+			r.start("--on-stop", how, "--telemetry-announce", "registrar")
 			eventually(t, func() error { return r.passing(want...) })
+			eventually(t, func() error { return r.itself(1) })
 			r.stop()
 			eventually(t, func() error { return r.passing() })
 			services, err := r.localServices()
@@ -108,10 +113,20 @@ func TestOnStop(t *testing.T) {
 			if len(services) != left {
 				t.Errorf("%d services on the agent, want %d", len(services), left)
 			}
+			must(t, r.itself(min(1, left)))
 			r.start()
 			eventually(t, func() error { return r.passing(want...) })
 		})
 	}
+}
+
+// itself returns nil if the agent holds the daemon's own service so many times.
+func (r *rig) itself(want int) error {
+	own, err := r.local.Agent().ServicesWithFilterOpts(`Service == "registrar"`, r.query())
+	if err == nil && len(own) != want {
+		err = fmt.Errorf("the daemon itself is announced %d times, want %d", len(own), want)
+	}
+	return err
 }
 
 // Nothing of ours is left, and nothing else is touched.

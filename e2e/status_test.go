@@ -15,9 +15,13 @@ import (
 // status is what is looked at of the daemon's /status. It is written down here once
 // more, since other programs read it too.
 type status struct {
-	Ready    bool     `json:"ready"`
-	NotReady []string `json:"not_ready"`
-	Watch    struct {
+	Ready       bool     `json:"ready"`
+	NotReady    []string `json:"not_ready"`
+	Maintenance *struct {
+		Since  time.Time `json:"since"`
+		Reason string    `json:"reason"`
+	} `json:"maintenance"`
+	Watch struct {
 		Known bool   `json:"known"`
 		Error string `json:"error"`
 	} `json:"watch"`

@@ -63,6 +63,7 @@ func TestUnit(t *testing.T) {
 		{"Unit", "StartLimitIntervalSec", "0"}, // never give up
 		{"Service", "Type", "notify"},
 		{"Service", "WatchdogSec", "5min"},
+		{"Service", "LimitCORE", "0"},
 		{"Service", "ExecReload", "/bin/kill -HUP $MAINPID"},
 		{"Service", "Restart", "on-failure"},
 		{"Service", "User", "k8s-registrar"},
@@ -182,7 +183,7 @@ func build(t *testing.T) string {
 func run(t *testing.T, binary string, args ...string) (code int, output string) {
 	t.Helper()
 	command := exec.Command(binary, args...)
-	command.Env = []string{"PATH=" + os.Getenv("PATH")}
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "K8S_REGISTRAR_CONFIG="}
 	printed, err := command.CombinedOutput()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		t.Fatal(err)

@@ -142,6 +142,7 @@ func (l *Local) sort(services map[string]*api.AgentService, checks map[string]*a
 		switch {
 		case l.owner.Owns(id, s.Meta) && ID(id) == l.owner.marker():
 			actual.Marker = Mark(s.Meta[MetaMark])
+			actual.Since, _ = time.Parse(time.RFC3339, s.Meta[MetaSince]) // zero if it does not say
 		case l.owner.Owns(id, s.Meta):
 			actual.Ours[ID(id)] = registered(s)
 		case l.owner.Claims(id):

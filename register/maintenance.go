@@ -37,6 +37,16 @@ func (m Mark) Is(k Kind) bool {
 	return string(m) == string(k) || strings.HasPrefix(string(m), string(k)+": ")
 }
 
+// Reason is what people gave as the reason, and all of a mark that is not ours.
+func (m Mark) Reason() string {
+	for _, kind := range []Kind{ByCommand, ByStop} {
+		if m.Is(kind) {
+			return strings.TrimPrefix(strings.TrimPrefix(string(m), string(kind)), ": ")
+		}
+	}
+	return string(m)
+}
+
 // Maintenance returns the mark that the service is in maintenance mode with, and false
 // if it is in none.
 func (r Registered) Maintenance() (Mark, bool) {

@@ -3,6 +3,7 @@ package register_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 
@@ -231,4 +232,31 @@ func TestMarkerIsNoService(t *testing.T) {
 		equal(r, nil, r.local.Unmark(r.Context()))
 		r.holds("mine:0")
 	})
+}
+
+// TestMarkerSaysSinceWhen and does not begin anew when the node is marked once more.
+func TestMarkerSaysSinceWhen(t *testing.T) {
+	bubble(t, func(r *rig) {
+		began := time.Now()
+		equal(r, nil, r.local.Mark(r.Context(), register.ByCommand.Mark("kernel")))
+		time.Sleep(time.Hour)
+		equal(r, nil, r.local.Mark(r.Context(), register.ByCommand.Mark("other")))
+		actual := r.actual()
+		equal(r, true, actual.Since.Equal(began.Truncate(time.Second)))
+		equal(r, "kernel", actual.Marker.Reason())
+		equal(r, nil, r.local.Unmark(r.Context()))
+		equal(r, true, r.actual().Since.IsZero())
+	})
+}
+
+func TestReasonOfMark(t *testing.T) {
+	for mark, want := range map[register.Mark]string{
+		register.ByCommand.Mark("a: b"): "a: b",
+		register.ByCommand.Mark(""):     "",
+		register.ByStop.Mark("x"):       "x",
+		"k8s-registrar maintenances":    "k8s-registrar maintenances",
+		"disk":                          "disk",
+	} {
+		equal(t, want, mark.Reason())
+	}
 }

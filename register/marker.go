@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -44,6 +45,7 @@ func (l *Local) Mark(ctx context.Context, mark Mark) error {
 			MetaManagedBy: Program,
 			MetaInstance:  l.owner.Instance,
 			MetaMark:      string(mark),
+			MetaSince:     time.Now().UTC().Format(time.RFC3339),
 		}}
 		if err := l.client.Agent().ServiceRegisterOpts(service, api.ServiceRegisterOpts{}.WithContext(ctx)); err != nil {
 			return fmt.Errorf("mark node: register %s: %w", MarkerName, err)

@@ -27,6 +27,8 @@ const (
 
 	// MetaMark is why the node is in maintenance, on the marker only.
 	MetaMark = "k8s-registrar-mark"
+	// MetaSince is since when it is, in the form of RFC 3339, on the marker only.
+	MetaSince = "k8s-registrar-since"
 
 	// Consul's UI and consul-k8s know the next four.
 	metaSource    = "external-source"

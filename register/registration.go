@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -108,9 +109,13 @@ type Check struct {
 	Output string
 }
 
-// Status returns the worst status of the service's checks; passing without any,
-// which is how Consul counts. It is empty if a check is too new to have one.
+// Status returns the worst status of the service's checks; passing without any, and
+// "maintenance" in maintenance mode, which is how Consul counts. It is empty if a check is
+// too new to have one.
 func (r Registered) Status() string {
+	if _, on := r.Maintenance(); on {
+		return api.HealthMaint
+	}
 	statuses := map[string]bool{}
 	for _, check := range r.Checks {
 		statuses[check.Status] = true
@@ -148,6 +153,8 @@ type Actual struct {
 	Taken map[ID]string
 	// Marker is the mark of the marker, see [Local.Mark]; empty if there is none.
 	Marker Mark
+	// Since is since when the marker is there; zero if it does not say.
+	Since time.Time
 	// Unsure tells that there may be a marker though none is to be seen.
 	Unsure bool
 }

@@ -85,6 +85,9 @@ func TestAfterLeavesTheCheckAsItWas(t *testing.T) {
 		`TCP connect to 10.0.0.1:30002 every 10s, timeout 2s, "" ""`,
 	}, got)
 	equal(t, 30009, a.Ours[idOf(cart)].Port) // what it was before does not change
+	a.Marker, a.Unsure = "kernel", true
+	after = a.After(register.Report{})
+	equal(t, []any{register.Mark("kernel"), true}, []any{after.Marker, after.Unsure})
 }
 
 func TestStatusIsTheWorst(t *testing.T) {
@@ -106,4 +109,8 @@ func TestStatusIsTheWorst(t *testing.T) {
 		}
 		equal(t, tt.want, r.Status())
 	}
+	out := register.Registered{ID: "x", Checks: map[string]register.Check{
+		"x": {Status: "passing"}, "_service_maintenance:x": {Status: "critical"},
+	}}
+	equal(t, "maintenance", out.Status())
 }

@@ -38,7 +38,7 @@ func planArgs() []string { return append([]string{"plan", "--exit-code"}, settin
 func (d *daemon) command(ctx context.Context, args []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, d.binary, args...)
 	cmd.Dir = d.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "TMPDIR=" + d.dir, "CONSUL_HTTP_ADDR=" + d.consul}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "TMPDIR=" + d.dir, "CONSUL_HTTP_ADDR=" + d.consul, "K8S_REGISTRAR_CONFIG="}
 	return cmd
 }
 

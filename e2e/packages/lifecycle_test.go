@@ -120,7 +120,7 @@ func TestLifeOfAPackage(t *testing.T) {
 
 	const file = "/etc/k8s-registrar/config.hcl"
 	m.run("sed", "-i", `s|^key_path = .*|key_path = "`+keyPath+`"|`, file)
-	if plan := m.run("k8s-registrar", "plan", "--config", file); !strings.Contains(plan, "3 to add") {
+	if plan := m.run("k8s-registrar", "plan"); !strings.Contains(plan, "3 to add") {
 		t.Errorf("the plan is\n%s", plan)
 	}
 	configured := m.read(file)

@@ -93,7 +93,7 @@ func discovered(t *testing.T, consul *api.Client) string {
 			}
 			groups = append(groups, group{
 				Targets: []string{net.JoinHostPort(host, strconv.Itoa(s.ServicePort))},
-				Labels:  map[string]string{"__meta_consul_node": s.Node},
+				Labels:  map[string]string{"__meta_consul_node": s.Node, "__meta_consul_service_metadata_scheme": s.ServiceMeta["scheme"]},
 			})
 		}
 		return err
@@ -146,12 +146,11 @@ func TestPrometheusSeesTheDaemon(t *testing.T) {
 	n := newNode(t)
 	daemon, err := rig.StartRegistrar(t.Context(), rig.RegistrarOptions{
 		Binary: binary(t), Consul: n.consul.HTTPAddr(), KeyPath: keyPath,
-		Flags: []string{"--reconcile-verify=10s"},
+		Flags: []string{"--reconcile-verify=10s", "--telemetry-announce=k8s-registrar"},
 	})
 	must(t, err)
 	closing(t, daemon.Close)
 	n.announced()
-	announceDaemon(t, n, daemon.Telemetry())
 	p := startPrometheus(t, n.local)
 
 	up := p.finds(`up{job="k8s-registrar"} == 1`)
@@ -176,16 +175,4 @@ func TestPrometheusSeesTheDaemon(t *testing.T) {
 	if state := alerts[0].Metric["alertstate"]; state != "pending" { // it waits a quarter of an hour
 		t.Errorf("the alert is %s", state)
 	}
-}
-
-// announceDaemon tells Consul where the daemon is.
-func announceDaemon(t *testing.T, n *node, address string) {
-	t.Helper()
-	host, port, err := net.SplitHostPort(address)
-	must(t, err)
-	number, err := strconv.Atoi(port)
-	must(t, err)
-	must(t, n.local.Agent().ServiceRegisterOpts(&api.AgentServiceRegistration{
-		Name: "k8s-registrar", Address: host, Port: number,
-	}, api.ServiceRegisterOpts{}.WithContext(t.Context())))
 }

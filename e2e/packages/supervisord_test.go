@@ -148,8 +148,11 @@ func TestSupervisordRunsTheProgram(t *testing.T) {
 		t.Errorf("HUP made process %d of %d", third, second)
 	}
 
+	must(t, syscall.Kill(second, syscall.SIGABRT)) // it ends as by a panic
+	fourth := s.pid(second)
+
 	s.ctl("restart", "k8s-registrar")
-	s.pid(second)
+	s.pid(fourth)
 
 	s.ctl("stop", "k8s-registrar")
 	s.state("STOPPED")

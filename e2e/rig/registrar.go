@@ -134,7 +134,8 @@ func (r *Registrar) Args() []string {
 
 // Environment returns the daemon's environment.
 func (r *Registrar) Environment() []string {
-	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "TMPDIR=" + r.dir}, r.options.Env...)
+	own := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "TMPDIR=" + r.dir, "K8S_REGISTRAR_CONFIG="}
+	return append(own, r.options.Env...)
 }
 
 // SetToken replaces the content of the token file at one instant. The daemon looks at
