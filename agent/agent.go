@@ -99,8 +99,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return serve(ctx) })
 	for _, task := range []interface{ run(context.Context) error }{
 		a.watch(snapshots),
-		a.drift(loop, "services", askServices(a.client)),
-		a.drift(loop, "checks", askChecks(a.client)),
+		a.drift(loop, "services", askServices(a.client), false),
+		a.drift(loop, "checks", askChecks(a.client), true),
 		a.rotation(tokens),
 		a.renewal(),
 		a.announcer(address),
@@ -152,9 +152,10 @@ func (a *Agent) watch(snapshots news[Snapshot]) *watch {
 	}
 }
 
-func (a *Agent) drift(loop *loop, what string, ask func(string, *api.QueryOptions) (uint64, error)) *drift {
+func (a *Agent) drift(loop *loop, what string, ask func(string, *api.QueryOptions) (uint64, error), shared bool) *drift {
 	return &drift{
-		ask: ask,
+		ask:    ask,
+		shared: shared,
 		node: func(ctx context.Context) (string, error) {
 			node, err := a.reconciler.local.Node(ctx)
 			return node.Name, err

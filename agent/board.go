@@ -69,7 +69,10 @@ func newBoard(cfg config.Config) *board {
 	}
 }
 
-func maxPassAge(cfg config.Config) time.Duration { return 2*cfg.Reconcile.Resync + time.Minute }
+// maxPassAge is twice what the loop rests at most, and a minute.
+func maxPassAge(cfg config.Config) time.Duration {
+	return 2*max(cfg.Reconcile.Resync, longestRest) + time.Minute
+}
 
 // beat notes that the loop turns.
 func (b *board) beat() {

@@ -16,10 +16,14 @@ const driftPace = time.Second
 // it, and when the local agent was away. It never says what changed: the reconcile
 // task looks for itself.
 //
-// Our own writes ring too. What that costs is one comparison a second later.
+// Our own writes ring too. What that costs is one comparison of everything, a while later.
 type drift struct {
 	// ask waits for the index of what is followed to move.
 	ask func(node string, options *api.QueryOptions) (uint64, error)
+	// shared tells that the index is that of all nodes: it rises without a ring while
+	// others change, and a query for what comes after the last one we know would be
+	// answered at once.
+	shared bool
 	// node learns the node's name, which may be another after the agent's restart.
 	node  func(context.Context) (string, error)
 	wait  time.Duration
@@ -52,7 +56,8 @@ func (d *drift) follow(ctx context.Context, waits retry) error {
 	if err != nil {
 		return err
 	}
-	var index uint64
+	var index, last uint64
+	expired := false
 	for {
 		start := time.Now()
 		next, err := d.listen(ctx, node, index)
@@ -61,19 +66,26 @@ func (d *drift) follow(ctx context.Context, waits retry) error {
 		}
 		waits.reset()
 		d.voice.recovered()
-		// Also when nothing changed: a server that stops lets go of every query at
-		// once, and would be asked again at once.
-		if err := d.pace.Wait(ctx); err != nil {
-			return err
-		}
-		letGo := next == index && time.Since(start) < d.wait
-		if next != index || letGo {
+		begin := index == 0 // only to go on from there
+		letGo := !begin && next == index && time.Since(start) < d.wait
+		switch {
+		case begin && expired && next >= last: // others have changed
+		case begin && next == last, !begin && next == index && !letGo: // nothing has
+		default:
 			d.ring.put(struct{}{})
 		}
-		if next < index || letGo {
-			next = 0 // the servers went back in time, or may have: start again
+		expired = !begin && next == index && !letGo
+		last, index = next, next
+		if d.shared && !begin || next < index || letGo {
+			index = 0
 		}
-		index = next
+		// Also when nothing changed: a server that stops lets go of every query at
+		// once, and would be asked again at once.
+		if !begin {
+			if err := d.pace.Wait(ctx); err != nil {
+				return err
+			}
+		}
 	}
 }
 

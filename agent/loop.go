@@ -71,6 +71,10 @@ const maxSteps = 128
 // longestPause bounds how long a change by others can hide behind changes of our own.
 const longestPause = 10 * time.Second
 
+// longestRest bounds how long nothing is compared though nothing rings, unless the
+// configuration says more.
+const longestRest = 5 * time.Minute
+
 // call is what woke the loop.
 type call int
 
@@ -151,6 +155,12 @@ func (l *loop) concluded(pass Pass, err error) {
 // are, and is not to take more than a small part of the time.
 func (l *loop) pause() time.Duration { return min(50*l.looked, longestPause) }
 
+// rest is how long nothing is looked at while nothing rings: as configured, or longer
+// where a look takes long, so that it takes no more than a thousandth of the time.
+func (l *loop) rest() time.Duration {
+	return max(l.resync, min(1000*l.looked, longestRest))
+}
+
 func (l *loop) wakeIn(wait time.Duration) {
 	l.due, l.wake = time.Now().Add(wait), time.After(wait)
 }
@@ -228,7 +238,8 @@ func (l *loop) wait(pass Pass, err error) time.Duration {
 	}
 	l.waits.reset()
 	l.voice.recovered()
-	wait := l.resync*3/4 + rand.N(l.resync/2) // spread over the fleet
+	rest := l.rest()
+	wait := rest*3/4 + rand.N(rest/2) // spread over the fleet
 	switch {
 	case pass.More:
 		return 0

@@ -1,0 +1,79 @@
+package agent
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/time/rate"
+)
+
+// sharedIndex answers as Consul does for the checks of a node: only a change of this node
+// wakes a query, and the index is that of the last change of any node.
+type sharedIndex struct {
+	index uint64
+	own   chan struct{}
+}
+
+func (s *sharedIndex) ask(_ string, options *api.QueryOptions) (uint64, error) {
+	if s.index > options.WaitIndex {
+		return s.index, nil
+	}
+	select {
+	case <-s.own:
+		return s.index, nil
+	case <-time.After(options.WaitTime):
+		return options.WaitIndex, nil
+	case <-options.Context().Done():
+		return 0, options.Context().Err()
+	}
+}
+
+// What changes on other nodes is none of this node's business.
+func TestDoorbellIsDeafToOtherNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		checks := &sharedIndex{index: 10, own: make(chan struct{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		d := &drift{
+			ask: checks.ask, shared: true, wait: 55 * time.Second,
+			node: func(context.Context) (string, error) { return "node-1", nil },
+			pace: rate.NewLimiter(rate.Every(driftPace), 1),
+			ring: newNews[struct{}](), back: newNews[struct{}](),
+			voice: newVoice(hclog.NewNullLogger(), "watching"),
+		}
+		go d.run(ctx) //nolint:errcheck // it returns none
+		defer cancel()
+		rung := func() (rings int) {
+			synctest.Wait()
+			select {
+			case <-d.ring:
+				return 1
+			default:
+				return 0
+			}
+		}
+		time.Sleep(time.Minute)
+		rung() // the first answer
+		for range 3600 {
+			checks.index++
+			time.Sleep(time.Second)
+			if rung() > 0 {
+				t.Fatal("it rings for other nodes")
+			}
+		}
+		checks.index++
+		checks.own <- struct{}{}
+		time.Sleep(driftPace)
+		if rung() != 1 {
+			t.Error("it does not ring for this node")
+		}
+		checks.index = 3 // the servers went back
+		time.Sleep(2 * time.Minute)
+		if rung() != 1 {
+			t.Error("it does not ring when the index went back")
+		}
+	})
+}
