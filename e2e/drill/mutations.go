@@ -59,6 +59,9 @@ func knowledgeMutations() []mutation {
 		{"the older key holds a name", []edit{
 			{"register/conflict.go", "kvschema.Older(claimant.Ref, current.Ref) < 0", "kvschema.Older(claimant.Ref, current.Ref) > 0"},
 		}, []string{"tree: one name in two namespaces"}, nil},
+		{"a name goes to its heir as that is", []edit{
+			{"agent/heirs.go", "if known == nil {", "if known == nil || known != nil {"},
+		}, []string{"tree: a name goes to a key of which a part tells late"}, nil},
 	}
 }
 
