@@ -12,6 +12,9 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/e2e/rig"
 )
 
+// onePart is the part of the tree that has a namespace of its own, see plant.
+const onePart = "/v1/kv/" + tree + "m"
+
 // A fault is something that is broken for a while.
 type fault struct {
 	what  string // "server", "agent", "registrar", "proxy", "acl" or "token"
@@ -176,7 +179,7 @@ func (w *world) spoil(_ context.Context, rng *rand.Rand) (string, error) {
 		{"stall", rig.Fault{}, rig.WireFault{Stall: true}},
 		{"slow", rig.Fault{}, rig.WireFault{Rate: 2000, Latency: 20 * time.Millisecond}},
 	})
-	paths := pick(rng, [][]string{{"/"}, {"/"}, {"/v1/kv/"}, {"/v1/agent/"}, {"/v1/catalog/", "/v1/health/"}, {"/v1/status/"}, {"/v1/agent/service/"}})
+	paths := pick(rng, [][]string{{"/"}, {"/"}, {"/v1/kv/"}, {"/v1/agent/"}, {"/v1/catalog/", "/v1/health/"}, {"/v1/status/"}, {"/v1/agent/service/"}, {onePart}, {onePart}})
 	if w.broken("proxy") {
 		return "", errNotNow
 	}

@@ -48,6 +48,7 @@ type entry struct {
 	key, ns, name string
 	create        uint64
 	value         value
+	ballast       bool // it is there to be one of many, see plant
 	// memory is the last good reading that the running registrar holds of a bad value.
 	memory *reg
 }

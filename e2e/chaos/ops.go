@@ -10,7 +10,7 @@ import (
 
 const (
 	opTimeout = 40 * time.Second // beyond what a server that comes back keeps an agent waiting
-	most      = 34               // keys of services; more are only put over each other
+	most      = 34 + ballast     // keys of services; more are only put over each other
 )
 
 // An operation does one thing, chosen by rng alone, and says what. It says nothing when
@@ -69,7 +69,7 @@ func (w *world) sorted(so func(*entry) bool) []*entry {
 // settled tells whether a good value is registered as it should be and the registrar,
 // if it runs, has read it.
 func (w *world) settled(e *entry) bool {
-	if e.value.kind != good || !w.m.holder(e) {
+	if e.value.kind != good || e.ballast || !w.m.holder(e) {
 		return false
 	}
 	r := e.reg()

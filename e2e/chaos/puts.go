@@ -60,7 +60,7 @@ func (w *world) isMass(key string) bool {
 }
 
 func (w *world) putChange(ctx context.Context, rng *rand.Rand) (string, error) {
-	all := w.sorted(func(e *entry) bool { return e.value.kind != bad })
+	all := w.sorted(func(e *entry) bool { return e.value.kind != bad && !e.ballast })
 	if len(all) == 0 {
 		return "", errNotNow
 	}
@@ -82,7 +82,7 @@ func (w *world) move(ctx context.Context, rng *rand.Rand) (string, error) {
 }
 
 func (w *world) deleteOne(ctx context.Context, rng *rand.Rand) (string, error) {
-	all := w.sorted(func(*entry) bool { return true })
+	all := w.sorted(func(e *entry) bool { return !e.ballast })
 	if len(all) == 0 {
 		return "", errNotNow
 	}

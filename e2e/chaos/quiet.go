@@ -66,6 +66,7 @@ func (w *world) quiet(ctx context.Context, rng *rand.Rand) error {
 	w.judgeLog()
 	clear(w.agent.dirty)
 	clear(w.catalog.dirty)
+	w.forgo()
 	w.stats.quiet++
 	w.stats.settling = append(w.stats.settling, took)
 	return w.failed

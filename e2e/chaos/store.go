@@ -5,10 +5,26 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"time"
 
 	"github.com/hashicorp/consul/api"
 )
+
+// ballast is how many services stay as they are. With so many the registrar watches the
+// tree in parts, of which any may tell later than another.
+const ballast = 36
+
+// plant writes them, in all namespaces.
+func (w *world) plant(ctx context.Context) error {
+	rng := rand.New(rand.NewPCG(w.options.seed, 1<<63))
+	var all []*entry
+	for i := range ballast {
+		ns, name := namespaces()[i%len(namespaces())], fmt.Sprintf("b%02d", i)
+		all = append(all, &entry{key: tree + ns + "/" + name, ns: ns, name: name, ballast: true, value: goodValue(rng)})
+	}
+	return w.txn(ctx, all...)
+}
 
 // txn writes the tree, again and again until the answer is known, and takes over the
 // entries: a nil value deletes.
@@ -59,6 +75,22 @@ func (w *world) take(entries []*entry, answer *api.TxnResponse) {
 	for id := range before {
 		if !after[id] {
 			w.soil(id)
+		}
+	}
+	w.ask()
+}
+
+// forgo forgets what was asked for once and is not any more: after a quiet point nothing
+// may go back to what it was before.
+func (w *world) forgo() {
+	for id := range w.asked {
+		w.asked[id] = map[string]bool{}
+	}
+	for _, s := range []*side{w.agent, w.catalog} {
+		for id, service := range s.services {
+			if ours(service) {
+				w.allow(id, seen(service))
+			}
 		}
 	}
 	w.ask()

@@ -41,7 +41,7 @@ type world struct {
 	version   int // rises with every change: what was seen across one proves nothing
 	failed    error
 	m         *model
-	asked     map[string]map[string]bool // everything that an ID was ever to be
+	asked     map[string]map[string]bool // everything that an ID was to be since the last quiet point
 	foreign   map[string]*api.AgentServiceRegistration
 	maint     map[string]bool      // services in maintenance
 	nodeOut   bool                 // the node is in maintenance
@@ -128,6 +128,9 @@ func build(ctx context.Context, o options, j *journal) (*world, error) {
 		return w, err
 	}
 	if err := w.openPorts(); err != nil {
+		return w, err
+	}
+	if err := w.plant(ctx); err != nil {
 		return w, err
 	}
 	return w, w.startRegistrar(ctx)

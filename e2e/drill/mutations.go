@@ -50,7 +50,7 @@ func knowledgeMutations() []mutation {
 			{"agent/belief.go", "\tnext.Withheld = missing(b.Readings(), fresh.Readings)\n", ""}, noLost(), noGuard(),
 		}, []string{"servers: older snapshot restored", "servers: all data lost"}, nil},
 		{"nothing is removed before the first knowledge; the index of creation, the guard", []edit{
-			{"agent/loop.go", "\t\tif l.belief == nil ||", "\t\tif l.belief == nil {\n\t\t\tl.belief = &Belief{}\n\t\t}\n\t\tif"}, noLost(), noGuard(),
+			{"agent/loop.go", "\t\tif l.belief != nil {", "\t\tif l.belief == nil {\n\t\t\tl.belief = &Belief{}\n\t\t}\n\t\tif l.belief != nil {"}, noLost(), noGuard(),
 		}, []string{"ours: kill -9 ten times in 200 registrations"}, nil},
 		{"a bad value leaves what is registered: the last good reading, and the key that is kept", []edit{
 			{"kvschema/reading.go", "if now.err != nil && before != nil && before.service != nil {", "if now.err != nil && before != nil && before.service != nil && false {"},
@@ -59,6 +59,9 @@ func knowledgeMutations() []mutation {
 		{"the older key holds a name", []edit{
 			{"register/conflict.go", "kvschema.Older(claimant.Ref, current.Ref) < 0", "kvschema.Older(claimant.Ref, current.Ref) > 0"},
 		}, []string{"tree: one name in two namespaces"}, nil},
+		{"a name goes to its heir as that is", []edit{
+			{"agent/heirs.go", "if known == nil {", "if known == nil || known != nil {"},
+		}, []string{"tree: a name goes to a key of which a part tells late"}, nil},
 	}
 }
 
@@ -79,7 +82,7 @@ func guardMutations() []mutation {
 func catalogMutations() []mutation {
 	return []mutation{
 		{"the doorbells of drift", []edit{
-			{"agent/drift.go", "\t\td.ring.put(struct{}{})\n\t\twait :=", "\t\twait :="},
+			{"agent/drift.go", "\t\td.back.put(struct{}{})\n\t\twait :=", "\t\twait :="},
 			{"agent/drift.go", "\t\tif next != index || letGo {\n\t\t\td.ring.put(struct{}{})\n\t\t}\n", ""},
 		}, []string{
 			"agent: killed, back without data, same node ID", "hand: service deregistered", "hand: tags edited", "hand: port edited",
@@ -132,15 +135,16 @@ func enduranceMutations() []mutation {
 		"\t\t\twait := waits.after(err)\n\t\t\tw.voice.failed(err, \"reason\", reason(err), \"retry\", wait)\n\t\t\tdue = time.After(wait)\n",
 		"\t\t\treturn err\n",
 	}
-	loop := edit{"agent/loop.go", "\t\tl.show(pass, err)\n", "\t\tl.show(pass, err)\n\t\tif err != nil {\n\t\t\treturn err\n\t\t}\n"}
+	pass := edit{"agent/loop.go", "\tl.concluded(pass, err)\n\treturn nil\n", "\tl.concluded(pass, err)\n\treturn err\n"}
+	narrow := edit{"agent/loop.go", "\t\tl.concluded(pass, pass.Err())\n", "\t\tl.concluded(pass, pass.Err())\n\t\tif err := pass.Err(); err != nil {\n\t\t\treturn err\n\t\t}\n"}
 	return []mutation{
-		{"it never gives up", []edit{watch, loop}, []string{
+		{"it never gives up", []edit{watch, pass, narrow}, []string{
 			"servers: all killed, agent cut off", "servers: restarted", "agent: killed, back with its data",
 			"answers: cut in the middle", "answers: garbled",
 			"answers: empty, with 200", "answers: 429", "answers: 500", "answers: 503", "answers: 404", "answers: connection reset",
 			"answers: connection refused",
 		}, nil},
-		{"it never gives up; the doorbell asks any server", []edit{watch, loop, {
+		{"it never gives up; the doorbell asks any server", []edit{watch, pass, narrow, {
 			"agent/tree.go", "WaitTime: wait, AllowStale: true}", "WaitTime: wait}",
 		}}, []string{"servers: leader of 3 killed"}, nil},
 		{"every request has a deadline", []edit{

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,6 +19,7 @@ func treeDrills() []drill {
 		{"tree: values that are no Services", setup{}, badValues},
 		{"tree: 5 services, all deleted by hand", setup{services: 5}, smallTree},
 		{"tree: one name in two namespaces", setup{}, oneName},
+		{"tree: a name goes to a key of which a part tells late", setup{proxied: true}, lateHeir},
 	}
 }
 
@@ -79,65 +79,4 @@ func smallTree(s *stage) error {
 	s.obs.ExpectServices()
 	s.services = nil
 	return errors.Join(s.nothingWaits(), s.reg.Ready(s))
-}
-
-func oneName(s *stage) error {
-	younger := s.services[0]
-	younger.Namespace, younger.Port = "another", firstPort+500
-	if err := errors.Join(s.listen(younger.Port), s.tree.Put(s, younger)); err != nil {
-		return err
-	}
-	if err := errors.Join(s.named(20*time.Second, "belongs to"), s.pass(hold)); err != nil {
-		return err
-	}
-	// When the older one goes, the younger takes over with the name never absent.
-	s.obs.Allow(s.ids(s.services[0], younger)...)
-	gap := make(chan time.Duration)
-	stop := make(chan struct{})
-	go func() { gap <- s.nameless(younger.Name, stop) }()
-	begun := time.Now()
-	if err := s.tree.Delete(s, namespace, s.services[0].Name); err != nil {
-		return err
-	}
-	s.services = append([]rig.Service{younger}, s.services[1:]...)
-	s.obs.ExpectServices(s.services...)
-	err := rig.Eventually(s, 20*time.Second, func() error {
-		present, _ := s.obs.Present()
-		if present[younger.ID(s.instance)] == nil {
-			return errors.New("the younger one does not take over")
-		}
-		return nil
-	})
-	s.row.recover = time.Since(begun)
-	close(stop)
-	s.row.lost += <-gap
-	s.obs.Allow()
-	return errors.Join(err, rig.Eventually(s, 20*time.Second, s.well))
-}
-
-// nameless adds up for how long the catalog has no instance of a name.
-func (s *stage) nameless(name string, stop <-chan struct{}) time.Duration {
-	var lost time.Duration
-	last := time.Now()
-	for s.Err() == nil {
-		select {
-		case <-stop:
-			return lost
-		default:
-		}
-		list, _, err := s.server.Catalog().Service(name, "", s.query().WithContext(context.WithoutCancel(s)))
-		mine := 0
-		for _, entry := range list {
-			if entry.Node == s.node.Name() {
-				mine++
-			}
-		}
-		now := time.Now()
-		if err == nil && mine == 0 {
-			lost += now.Sub(last)
-		}
-		last = now
-		rig.Sleep(s, 5*time.Millisecond)
-	}
-	return lost
 }
