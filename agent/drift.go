@@ -20,9 +20,7 @@ const driftPace = time.Second
 type drift struct {
 	// ask waits for the index of what is followed to move.
 	ask func(node string, options *api.QueryOptions) (uint64, error)
-	// shared tells that the index is that of all nodes: it rises without a ring while
-	// others change, and a query for what comes after the last one we know would be
-	// answered at once.
+	// shared tells that the index is that of all nodes, see ear.
 	shared bool
 	// node learns the node's name, which may be another after the agent's restart.
 	node  func(context.Context) (string, error)
@@ -56,32 +54,22 @@ func (d *drift) follow(ctx context.Context, waits retry) error {
 	if err != nil {
 		return err
 	}
-	var index, last uint64
-	expired := false
+	e := ear{shared: d.shared}
 	for {
-		start := time.Now()
-		next, err := d.listen(ctx, node, index)
+		start, begins := time.Now(), e.index == 0
+		next, err := d.listen(ctx, node, e.index)
 		if err != nil {
 			return fmt.Errorf("watch node %s: %w", node, err)
 		}
 		waits.reset()
 		d.voice.recovered()
-		begin := index == 0 // only to go on from there
-		letGo := !begin && next == index && time.Since(start) < d.wait
-		switch {
-		case begin && expired && next >= last: // others have changed
-		case begin && next == last, !begin && next == index && !letGo: // nothing has
-		default:
+		if e.hear(next, time.Since(start) < d.wait) {
 			d.ring.put(struct{}{})
 		}
-		expired = !begin && next == index && !letGo
-		last, index = next, next
-		if d.shared && !begin || next < index || letGo {
-			index = 0
-		}
 		// Also when nothing changed: a server that stops lets go of every query at
-		// once, and would be asked again at once.
-		if !begin {
+		// once, and would be asked again at once. What only tells where to begin is
+		// followed at once, or a shared index would have moved on.
+		if !begins {
 			if err := d.pace.Wait(ctx); err != nil {
 				return err
 			}

@@ -21,10 +21,10 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/register/consultest"
 )
 
-// paths lists the requests since a number of them, but for the blocking ones.
+// paths lists the requests since a number of them, but for those of the doorbells.
 func (r *rig) paths(since int) (paths []string) {
 	for _, request := range r.consul.Requests()[since:] {
-		if request.Query.Get("index") == "" && !strings.HasPrefix(request.Path, "/v1/kv/") {
+		if request.Query.Get("filter") == "" && !strings.HasPrefix(request.Path, "/v1/kv/") {
 			paths = append(paths, request.Method+" "+request.Path)
 		}
 	}
