@@ -103,7 +103,7 @@ func (g *guard) keep(plan register.Plan, before register.Desired, restored []str
 		held[step.Key()] = g.held[step.Key()]
 	}
 	for _, want := range before.Want {
-		if known, waits := held[want.Key()]; waits && len(known) == 0 {
+		if known, waits := held[want.Key()]; waits && len(g.held[want.Key()]) == 0 {
 			held[want.Key()] = append(known, want)
 		}
 	}
@@ -114,13 +114,13 @@ func (g *guard) keep(plan register.Plan, before register.Desired, restored []str
 // the keys of it.
 func (g *guard) restore(desired register.Desired, actual register.Actual) []string {
 	var restored []string
-	announced := desired.Announced()
+	moved := desired.Moved()
 	for key, registrations := range g.held {
-		if _, released := g.released[key]; released || announced[key] {
+		if _, released := g.released[key]; released {
 			continue
 		}
 		for _, r := range registrations {
-			if _, there := actual.Ours[r.ID]; !there {
+			if _, there := actual.Ours[r.ID]; !there && !moved(key, r.Name, r.Port) {
 				desired.Want[r.ID] = r
 				restored = append(restored, key)
 			}
@@ -136,15 +136,21 @@ func (g *guard) note(pass Pass, now time.Time) {
 	for _, o := range pass.Report.Outcomes {
 		outcomes[o.Step.ID] = o.Err
 	}
+	gone := map[string]bool{} // keys all of whose services went
 	for _, step := range pass.Plan.Leaving(pass.Desired) {
 		err := outcomes[step.ID]
 		_, released := g.released[step.Key()]
+		before, more := gone[step.Key()]
+		gone[step.Key()] = err == nil && (before || !more)
 		switch {
 		case err != nil && statusCode(err) != 0, errors.Is(err, register.ErrPostponed):
 		case !released:
 			g.count(removal{id: step.ID, at: now, known: err == nil})
-		case err == nil:
-			delete(g.released, step.Key()) // an approval is for one removal of a key
+		}
+	}
+	for key, all := range gone {
+		if all && !pass.More { // else the rest of it may follow
+			delete(g.released, key) // an approval is for one removal of a key
 		}
 	}
 }

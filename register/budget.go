@@ -49,13 +49,14 @@ func (b Budget) Hold(plan Plan, desired Desired, owned int) Plan {
 	return plan
 }
 
-// Leaving returns the removals of services that go away. A removal whose KV key is
-// announced under another ID is none of them: it is a move.
+// Leaving returns the removals of services that go away. A move is none of them, see
+// [Desired.Moved]. A further port is one, also if its Service stays: it has a name of its
+// own, which whoever asks for does not find any more.
 func (p Plan) Leaving(desired Desired) []Step {
-	announced := desired.Announced()
+	moved := desired.Moved()
 	var leaving []Step
 	for _, step := range p.Steps {
-		if step.Action == Remove && !announced[step.Key()] {
+		if step.Action == Remove && !moved(step.Key(), step.Have.Name, step.Have.Port) {
 			leaving = append(leaving, step)
 		}
 	}

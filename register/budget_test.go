@@ -145,3 +145,40 @@ func less(steps, held []register.Step) []string {
 	}
 	return lines(rest)
 }
+
+// TestFurtherPortsThatGoAreRemovals, though their Service stays: each had a name of its own.
+// What only changed its ID, its port or its name is a move.
+func TestFurtherPortsThatGoAreRemovals(t *testing.T) {
+	port := func(name string, nodePort uint16) kvschema.Port {
+		return kvschema.Port{Name: name, Protocol: "TCP", Port: nodePort - 30000, NodePort: nodePort}
+	}
+	with := func(ports ...kvschema.Port) kvschema.Service {
+		return service("a/cart", 0, func(s *kvschema.Service) { s.Ports = ports })
+	}
+	before := with(port("http", 30080), port("admin", 30081), port("metrics", 30082))
+	for _, tt := range []struct {
+		what  string
+		after kvschema.Service
+		held  []string
+	}{
+		{"all but the first", with(port("http", 30080)), []string{"remove a.cart.admin", "remove a.cart.metrics"}},
+		{"one of them", with(port("http", 30080), port("admin", 30081)), []string{"remove a.cart.metrics"}},
+		{"another is the first", with(port("admin", 30081), port("http", 30080), port("metrics", 30082)), nil},
+		{"another is the first and the only one", with(port("admin", 30081)), []string{"remove a.cart.metrics"}},
+		{"the first has another name and number", with(port("web", 30090), port("admin", 30081), port("metrics", 30082)), nil},
+		{"a further one has another name", with(port("http", 30080), port("control", 30081), port("metrics", 30082)), nil},
+		{"a further one has another number", with(port("http", 30080), port("admin", 30091), port("metrics", 30082)), nil},
+		{"a further one has another name and number", with(port("http", 30080), port("control", 30091), port("metrics", 30082)), []string{"remove a.cart.admin"}},
+		{"all have other names", with(port("a", 30080), port("b", 30081), port("c", 30082)), nil},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			var ours []register.Registered
+			for _, r := range desired(t, before).Want {
+				ours = append(ours, shown(r))
+			}
+			d := desired(t, tt.after)
+			plan := register.Budget{}.Hold(register.Diff(d, actual(ours...)), d, len(ours))
+			equal(t, tt.held, lines(plan.Held))
+		})
+	}
+}

@@ -145,6 +145,23 @@ func (d Desired) Announced() map[string]bool {
 	return keys
 }
 
+// Moved returns a function that tells whether what a KV key had announced under a name and
+// a port has only moved: the key announces one of them still, under whatever ID.
+func (d Desired) Moved() func(key, name string, port int) bool {
+	type place struct {
+		key, name string
+		port      int
+	}
+	places := map[place]bool{}
+	for _, want := range d.Want {
+		places[place{key: want.Key(), name: want.Name}] = true
+		places[place{key: want.Key(), port: want.Port}] = true
+	}
+	return func(key, name string, port int) bool {
+		return places[place{key: key, name: name}] || places[place{key: key, port: port}]
+	}
+}
+
 // Actual is what the local agent holds.
 type Actual struct {
 	// Ours are the services that we own.
