@@ -31,7 +31,7 @@ type notifier struct {
 }
 
 func (n *notifier) run(ctx context.Context) error {
-	if os.Getenv("NOTIFY_SOCKET") == "" {
+	if !asked() {
 		return nil
 	}
 	ready := false
@@ -75,8 +75,15 @@ func (n *notifier) reloading() {
 	n.tell(daemon.SdNotifyReloading, strings.TrimSpace(daemon.SdNotifyMonotonicUsec()))
 }
 
-// reloaded says that this is over, whatever came of it.
-func (n *notifier) reloaded() { n.tell(daemon.SdNotifyReady) }
+// reloaded says that this is over, and what came of it.
+func (n *notifier) reloaded() {
+	if asked() {
+		n.tell(daemon.SdNotifyReady, n.status())
+	}
+}
+
+// asked tells whether there is a service manager that wants to know.
+func asked() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
 // pulse makes the loop turn often enough for the service manager's watchdog; it is nil
 // if there is none.

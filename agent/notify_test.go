@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -87,8 +88,11 @@ func TestNotify(t *testing.T) {
 	if got := m.hear("RELOADING=1"); len(got) != 2 || !strings.HasPrefix(got[1], "MONOTONIC_USEC=") {
 		t.Errorf("reloading: %q", got)
 	}
+	agent.board.configured(errors.New("line 3"))
 	agent.notifier.reloaded()
-	m.hear("READY=1")
+	if got := m.hear("READY=1"); len(got) != 2 || !strings.HasPrefix(got[1], "STATUS=the new configuration is refused; ") {
+		t.Errorf("reloaded: %q", got)
+	}
 	stop()
 	m.hear("STOPPING=1")
 	if err := <-done; err != nil {
