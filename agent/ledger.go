@@ -46,6 +46,17 @@ func (l *ledger) of(keys map[string]bool, desired register.Desired) []register.I
 	return slices.Compact(ids)
 }
 
+// misses tells whether a service is not there that was. Somebody has removed it, or what
+// is between the agent and us says 404 of everything: only a list of all can tell, and a
+// removal that is taken for done would be forgotten.
+func (l *ledger) misses(now register.Actual, touched []register.ID) bool {
+	return slices.ContainsFunc(touched, func(id register.ID) bool {
+		_, had := l.pass.Actual.Ours[id]
+		_, has := now.Ours[id]
+		return had && !has
+	})
+}
+
 // enter takes over a narrow pass, and returns it as a part of the whole.
 func (l *ledger) enter(part Pass, s scope) Pass {
 	whole := &l.pass

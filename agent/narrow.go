@@ -62,7 +62,7 @@ func (r *reconciler) prepareSome(ctx context.Context, belief Belief, s scope, wh
 	if pass.Actual, err = r.local.Some(ctx, pass.Touched); err != nil {
 		return pass, false // the whole comparison will say the same, and why
 	}
-	if len(register.Lost(pass.Desired, pass.Actual, belief.Snapshot.Index)) > 0 {
+	if whole.misses(pass.Actual, pass.Touched) || len(register.Lost(pass.Desired, pass.Actual, belief.Snapshot.Index)) > 0 {
 		return pass, false
 	}
 	plan := register.Diff(pass.Desired, pass.Actual)

@@ -122,6 +122,23 @@ func TestAChangeLooksBeforeItWrites(t *testing.T) {
 	})
 }
 
+// A 404 that is not Consul's is not taken for the absence of a service: what was deleted
+// would stay until everything is looked at.
+func TestARemovalSurvivesAForeign404(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 50)
+		c.Fault(slowLook)
+		r := start(t, c)
+		r.after(time.Minute).holds(50)
+		c.Fault(consultest.On(http.MethodGet, "/v1/agent/health/", consultest.Fault{Status: http.StatusNotFound, Body: "nginx"}))
+		c.DeleteKV("kubernetes/deployments/shop/s008")
+		r.after(time.Second)
+		c.Fault(nil)
+		r.after(5 * time.Second).holds(49)
+	})
+}
+
 // A change that comes while thousands of services are being registered is not behind them.
 func TestAChangePassesTheBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
