@@ -83,7 +83,7 @@ func catalogMutations() []mutation {
 	return []mutation{
 		{"the doorbells of drift", []edit{
 			{"agent/drift.go", "\t\td.back.put(struct{}{})\n\t\twait :=", "\t\twait :="},
-			{"agent/drift.go", "\t\tif next != index || letGo {\n\t\t\td.ring.put(struct{}{})\n\t\t}\n", ""},
+			{"agent/drift.go", "\t\tif e.hear(next, time.Since(start) < d.wait) {\n\t\t\td.ring.put(struct{}{})\n\t\t}\n", "\t\te.hear(next, time.Since(start) < d.wait)\n"},
 		}, []string{
 			"agent: killed, back without data, same node ID", "hand: service deregistered", "hand: tags edited", "hand: port edited",
 			"hand: meta edited", "hand: check removed",
