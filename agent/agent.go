@@ -88,7 +88,7 @@ func (a *Agent) tree() tree {
 // Run works until the context ends. An error means that it could not start; Consul
 // being away is not one.
 func (a *Agent) Run(ctx context.Context) error {
-	snapshots, tokens := newNews[Snapshot](), newNews[struct{}]()
+	snapshots, tokens, allowed := newNews[Snapshot](), newNews[struct{}](), newNews[struct{}]()
 	loop := a.loop(snapshots, tokens)
 	loop.stopped = ctx.Done()
 	group, ctx := errgroup.WithContext(ctx)
@@ -98,10 +98,10 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return serve(ctx) })
 	for _, task := range []interface{ run(context.Context) error }{
-		a.watch(snapshots),
+		a.watch(snapshots, allowed),
 		a.drift(loop, "services", askServices(a.client), false),
 		a.drift(loop, "checks", askChecks(a.client), true),
-		a.rotation(tokens),
+		a.rotation(tokens, allowed),
 		a.renewal(),
 		a.announcer(address),
 		loop,
@@ -135,7 +135,7 @@ func (a *Agent) http(ctx context.Context) (func(context.Context) error, net.Addr
 	}, listener.Addr(), nil
 }
 
-func (a *Agent) watch(snapshots news[Snapshot]) *watch {
+func (a *Agent) watch(snapshots news[Snapshot], allowed news[struct{}]) *watch {
 	return &watch{
 		tree:     a.tree(),
 		wait:     a.config.Watch.Wait,
@@ -144,6 +144,7 @@ func (a *Agent) watch(snapshots news[Snapshot]) *watch {
 		most:     a.config.Watch.Queries,
 		quiet:    rate.NewLimiter(rate.Every(quietPace), 1),
 		news:     snapshots,
+		allowed:  allowed,
 		show: func(known *Snapshot, err error) {
 			a.board.watched(watchStatus(kvschema.Prefix(a.config.KeyPath), known, err))
 			a.metrics.watched(known, err)
@@ -168,7 +169,7 @@ func (a *Agent) drift(loop *loop, what string, ask func(string, *api.QueryOption
 	}
 }
 
-func (a *Agent) rotation(used news[struct{}]) *rotation {
+func (a *Agent) rotation(used, heard news[struct{}]) *rotation {
 	log := a.log.Named("token")
 	return &rotation{
 		token: a.token,
@@ -180,6 +181,7 @@ func (a *Agent) rotation(used news[struct{}]) *rotation {
 		moves: a.reloader.tokens,
 		used:  used,
 		own:   a.reloader.ownTokens,
+		heard: heard,
 		show: func(err error) {
 			a.board.tokenRead(err)
 			a.metrics.tokenRead(err)

@@ -29,7 +29,7 @@ func (a *Agent) Apply(ctx context.Context, pass Pass, done func(register.Outcome
 
 // know reads the tree once, in the surest way.
 func (a *Agent) know(ctx context.Context) (Snapshot, error) {
-	w := a.watch(newNews[Snapshot]())
+	w := a.watch(newNews[Snapshot](), nil)
 	if err := w.survey(ctx); err != nil {
 		return Snapshot{}, err
 	}

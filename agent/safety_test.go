@@ -482,6 +482,24 @@ func TestTokenRotation(t *testing.T) {
 	})
 }
 
+// What was refused with a token that had expired is tried at once with the one that takes
+// its place, however long it was refused.
+func TestNewTokenEndsTheWait(t *testing.T) {
+	for i := range 5 { // the wait may be about to end
+		synctest.Test(t, func(t *testing.T) {
+			c := consultest.New()
+			fill(c, 3)
+			r, write := rotated(t, c, rights)
+			r.after(time.Minute)
+			c.Revoke("old")
+			c.SetKV(service("shop", "s009", 30009, ""))
+			r.after(10*time.Minute + time.Duration(i)*7*time.Second)
+			write("new")
+			r.after(followPause+time.Second).announces("s000:30000", "s001:30001", "s002:30002", "s009:30009")
+		})
+	}
+}
+
 // TestKeptServicesFollowTheToken: also what nobody can read now is registered with the
 // token in force, so that the servers hear of it when the old one is gone.
 func TestKeptServicesFollowTheToken(t *testing.T) {

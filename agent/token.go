@@ -115,6 +115,7 @@ type rotation struct {
 	moves news[Access]   // another place, or look now
 	used  news[struct{}] // a new token is in force
 	own   news[struct{}] // the same, for the daemon's own service
+	heard news[struct{}] // the same, for the watch
 	show  func(error)
 	voice *voice
 	log   hclog.Logger
@@ -126,6 +127,7 @@ func (r *rotation) run(ctx context.Context) error {
 		r.log.Info("a new token is in force: every service is registered again with it")
 		r.used.put(struct{}{})
 		r.own.put(struct{}{})
+		r.heard.put(struct{}{})
 	}
 	return f.run(ctx)
 }

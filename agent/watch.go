@@ -28,6 +28,7 @@ type watch struct {
 	most     int           // queries that wait at the same time
 	quiet    *rate.Limiter // of surveys, see quietPace
 	news     news[Snapshot]
+	allowed  news[struct{}] // a new token is in force: what was refused may be tried now
 	show     func(known *Snapshot, err error)
 	voice    *voice
 
@@ -61,9 +62,13 @@ func (w *watch) run(ctx context.Context) error {
 			return nil
 		case r := <-w.rings:
 			err = w.heed(ctx, r)
+		case <-w.allowed:
+			if waits.reset(); !w.doubt && len(w.stuck) == 0 {
+				continue
+			}
+			due, err = nil, w.resume(ctx)
 		case <-due:
-			due = nil
-			err = w.resume(ctx)
+			due, err = nil, w.resume(ctx)
 		}
 		if ctx.Err() != nil {
 			return nil
