@@ -5,11 +5,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/e2e/child"
 )
 
 // stopLimit is how long the daemon may take to stop, whatever Consul does.
@@ -18,45 +19,22 @@ const stopLimit = 5 * time.Second
 // daemon is one run of "k8s-registrar agent".
 type daemon struct {
 	testing.TB
-	cmd  *exec.Cmd
-	gone chan struct{} // closed when it has ended and been waited for
-	file string        // everything it wrote
+	process *child.Process
+	file    string // everything it wrote
 }
 
 // launch runs the program until the test ends, or until it is stopped or killed.
 func launch(t testing.TB, program string, env []string, args ...string) *daemon {
 	t.Helper()
-	d := &daemon{TB: t, gone: make(chan struct{}), file: filepath.Join(t.TempDir(), "log")}
-	output, err := os.Create(d.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer output.Close()
-	d.cmd = exec.Command(program, args...)
-	d.cmd.Env, d.cmd.Stdout, d.cmd.Stderr, d.cmd.SysProcAttr = env, output, output, procAttr()
-	if err := d.run(); err != nil {
+	cmd := exec.Command(program, args...)
+	cmd.Env = env
+	d := &daemon{TB: t, file: filepath.Join(t.TempDir(), "log")}
+	var err error
+	if d.process, err = child.Start(cmd, d.file); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.finish)
 	return d
-}
-
-// run starts the process. One goroutine, locked to its thread, starts it and waits for
-// it: its death signal is sent when that thread ends, which must not be earlier than
-// this program.
-func (d *daemon) run() error {
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := d.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = d.cmd.Wait() // how it ended is in its ProcessState
-			close(d.gone)
-		}
-	}()
-	return <-started
 }
 
 // finish ends what still runs, and shows what it wrote if the test failed.
@@ -73,14 +51,7 @@ func (d *daemon) finish() {
 	}
 }
 
-func (d *daemon) running() bool {
-	select {
-	case <-d.gone:
-		return false
-	default:
-		return true
-	}
-}
+func (d *daemon) running() bool { return d.process.Running() }
 
 // stop asks the daemon to end, as a supervisor does.
 func (d *daemon) stop() {
@@ -90,9 +61,9 @@ func (d *daemon) stop() {
 	}
 	d.signal(syscall.SIGTERM)
 	select {
-	case <-d.gone:
-		if code := d.cmd.ProcessState.ExitCode(); code != 0 {
-			d.Errorf("k8s-registrar ended with %s, want exit code 0", d.cmd.ProcessState)
+	case <-d.process.Gone():
+		if code := d.process.ExitCode(); code != 0 {
+			d.Errorf("k8s-registrar ended with %s, want exit code 0", d.process.State())
 		}
 	case <-time.After(stopLimit):
 		d.Errorf("k8s-registrar did not stop within %v", stopLimit)
@@ -103,12 +74,12 @@ func (d *daemon) stop() {
 // kill ends the daemon at once, as the kernel does when memory runs out.
 func (d *daemon) kill() {
 	d.signal(syscall.SIGKILL)
-	<-d.gone
+	<-d.process.Gone()
 }
 
-func (d *daemon) signal(signal os.Signal) {
-	if err := d.cmd.Process.Signal(signal); err != nil && d.running() {
-		d.Errorf("send %v to k8s-registrar: %v", signal, err)
+func (d *daemon) signal(signal syscall.Signal) {
+	if err := d.process.Signal(signal); err != nil {
+		d.Errorf("k8s-registrar: %v", err)
 	}
 }
 
@@ -135,7 +106,7 @@ func (d *daemon) count(text string) int {
 // telemetry returns where the daemon serves its status, which it says in its log.
 func (d *daemon) telemetry() (string, error) {
 	if !d.running() {
-		return "", fmt.Errorf("k8s-registrar ended with %s", d.cmd.ProcessState)
+		return "", fmt.Errorf("k8s-registrar ended with %s", d.process.State())
 	}
 	_, rest, found := strings.Cut(d.log(), "telemetry is served: address=")
 	address, _, whole := strings.Cut(rest, "\n")

@@ -148,7 +148,7 @@ func (r *rig) cpu() time.Duration {
 
 // reportMemory reports the daemon's resident memory, now and at its highest.
 func (r *rig) reportMemory(b *testing.B) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.process.PID()))
 	must(r, err)
 	for line := range strings.Lines(string(text)) {
 		var kb float64

@@ -83,7 +83,7 @@ func TestSecondInstanceIsRefused(t *testing.T) {
 		}
 		return nil
 	})
-	if code := second.cmd.ProcessState.ExitCode(); code != 1 || second.count("another k8s-registrar") == 0 {
+	if code := second.process.ExitCode(); code != 1 || second.count("another k8s-registrar") == 0 {
 		t.Errorf("the second one ended with %d:\n%s", code, second.log())
 	}
 	eventually(t, first.isReady)

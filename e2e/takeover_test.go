@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-registrar/k8s-registrar/e2e/child"
 	"github.com/k8s-registrar/k8s-registrar/e2e/consulproc"
 )
 
@@ -247,15 +248,15 @@ func TestTakeoverOfANodeInMaintenance(t *testing.T) {
 func TestTakeoverWhileConsulTemplateRuns(t *testing.T) {
 	t.Parallel()
 	s := onOldNode(t, "takeover-writer", 2)
-	writer := &exec.Cmd{Path: "/bin/sh", Args: []string{"/usr/local/bin/consul-template", "-c", "sleep 60 & wait", s.file}, SysProcAttr: procAttr()}
-	must(t, writer.Start())
-	if output := s.takeover(1); !strings.Contains(output, fmt.Sprintf("consul-template runs (pid %d) and would write %s again", writer.Process.Pid, s.file)) {
+	template := &exec.Cmd{Path: "/bin/sh", Args: []string{"/usr/local/bin/consul-template", "-c", "sleep 60 & wait", s.file}}
+	writer, err := child.Start(template, filepath.Join(t.TempDir(), "log"))
+	must(t, err)
+	if output := s.takeover(1); !strings.Contains(output, fmt.Sprintf("consul-template runs (pid %d) and would write %s again", writer.PID(), s.file)) {
 		t.Errorf("it says\n%s", output)
 	}
 	s.old(2)
 	s.inPlace(true)
-	must(t, writer.Process.Kill())
-	_ = writer.Wait() // it was killed
+	must(t, writer.Kill())
 
 	// One that is not seen writes it as soon as it is gone.
 	text, err := os.ReadFile(s.file)

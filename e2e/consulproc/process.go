@@ -8,8 +8,11 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
+
+	"github.com/k8s-registrar/k8s-registrar/e2e/child"
 )
 
 // A Process is one Consul agent, server or client, with its address and its data. It can
@@ -25,7 +28,7 @@ type Process struct {
 
 	mu      sync.Mutex // guards the following
 	config  map[string]any
-	child   *child // the latest run; nil before the first
+	child   *child.Process // the latest run; nil before the first
 	stopped bool
 }
 
@@ -69,8 +72,8 @@ func (p *Process) HTTPSAddr() string { return join(p.address, httpsPort) }
 
 // PID returns the process ID, or 0 when the process does not run.
 func (p *Process) PID() int {
-	if c := p.current(); c.running() {
-		return c.process.Pid
+	if c := p.current(); c.Running() {
+		return c.PID()
 	}
 	return 0
 }
@@ -82,7 +85,7 @@ func (p *Process) Launch() error {
 	if p.stopped {
 		return fmt.Errorf("start %s: %w", p.name, errStopped)
 	}
-	if p.child.running() {
+	if p.child.Running() {
 		return fmt.Errorf("start %s: it runs already", p.name)
 	}
 	if err := p.launchLocked(); err != nil {
@@ -102,11 +105,14 @@ func (p *Process) launchLocked() error {
 	if err := writeConfig(file, p.config); err != nil {
 		return err
 	}
-	child, err := spawn(p.dir, p.logFile(), p.binary, "agent", "-config-file="+file, "-config-dir="+p.ConfigDir())
+	cmd := exec.Command(p.binary, "agent", "-config-file="+file, "-config-dir="+p.ConfigDir())
+	// Nothing of whoever runs the tests, CONSUL_* above all.
+	cmd.Dir, cmd.Env = p.dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "TMPDIR=" + p.dir}
+	run, err := child.Start(cmd, p.logFile())
 	if err != nil {
 		return err
 	}
-	p.child = child
+	p.child = run
 	return nil
 }
 
@@ -134,7 +140,7 @@ func (p *Process) Configure(config map[string]any) {
 func (p *Process) Wipe() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.child.running() {
+	if p.child.Running() {
 		return fmt.Errorf("wipe %s: it runs", p.name)
 	}
 	if err := os.RemoveAll(p.dataDir()); err != nil {
@@ -168,7 +174,7 @@ func (p *Process) ConfigDir() string { return cmp.Or(p.configDir, filepath.Join(
 func (p *Process) dataDir() string { return filepath.Join(p.dir, "data") }
 
 // current returns the latest run.
-func (p *Process) current() *child {
+func (p *Process) current() *child.Process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.child

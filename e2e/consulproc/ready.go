@@ -35,11 +35,11 @@ func (p *Process) WaitReady(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if !c.running() {
+		if !c.Running() {
 			return p.notReady(errors.New("it does not run"))
 		}
 		select {
-		case <-c.gone:
+		case <-c.Gone():
 		case <-ctx.Done():
 			return p.notReady(errors.Join(ctx.Err(), err))
 		case <-time.After(readyPause):

@@ -15,13 +15,12 @@ import (
 // Kill ends the process with SIGKILL and returns when it is gone.
 func (p *Process) Kill() error {
 	c := p.current()
-	if !c.running() {
+	if !c.Running() {
 		return nil
 	}
-	if err := c.send(syscall.SIGKILL); err != nil {
+	if err := c.Kill(); err != nil {
 		return fmt.Errorf("kill %s: %w", p.name, err)
 	}
-	<-c.gone
 	p.transport.CloseIdleConnections()
 	return nil
 }
@@ -32,34 +31,32 @@ func (p *Process) Kill() error {
 // the configuration changes that.
 func (p *Process) Terminate(ctx context.Context) error {
 	c := p.current()
-	if !c.running() {
+	if !c.Running() {
 		return nil
 	}
-	if err := errors.Join(c.send(syscall.SIGTERM), c.send(syscall.SIGCONT)); err != nil {
+	if err := errors.Join(c.Signal(syscall.SIGTERM), c.Signal(syscall.SIGCONT)); err != nil {
 		return fmt.Errorf("terminate %s: %w", p.name, err)
 	}
-	select {
-	case <-c.gone:
-		p.transport.CloseIdleConnections()
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("terminate %s: %w", p.name, ctx.Err())
+	if err := c.Wait(ctx); err != nil {
+		return fmt.Errorf("terminate %s: %w", p.name, err)
 	}
+	p.transport.CloseIdleConnections()
+	return nil
 }
 
 // Pause freezes the process with SIGSTOP and returns when all its threads stand still:
 // its ports stay open and nothing answers.
 func (p *Process) Pause() error {
 	c := p.current()
-	if !c.running() {
+	if !c.Running() {
 		return fmt.Errorf("pause %s: it does not run", p.name)
 	}
-	if err := c.send(syscall.SIGSTOP); err != nil {
+	if err := c.Signal(syscall.SIGSTOP); err != nil {
 		return fmt.Errorf("pause %s: %w", p.name, err)
 	}
-	for !frozen(c.process.Pid) {
+	for !frozen(c.PID()) {
 		select {
-		case <-c.gone:
+		case <-c.Gone():
 			return fmt.Errorf("pause %s: it ended", p.name)
 		case <-time.After(time.Millisecond):
 		}
@@ -70,19 +67,11 @@ func (p *Process) Pause() error {
 // Continue lets a paused process run on.
 func (p *Process) Continue() error {
 	c := p.current()
-	if !c.running() {
+	if !c.Running() {
 		return fmt.Errorf("continue %s: it does not run", p.name)
 	}
-	if err := c.send(syscall.SIGCONT); err != nil {
+	if err := c.Signal(syscall.SIGCONT); err != nil {
 		return fmt.Errorf("continue %s: %w", p.name, err)
-	}
-	return nil
-}
-
-// send signals the child; one that has just ended needs no signal.
-func (c *child) send(signal syscall.Signal) error {
-	if err := c.process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("send %s: %w", signal, err)
 	}
 	return nil
 }

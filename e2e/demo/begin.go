@@ -126,8 +126,8 @@ func (d *demo) startAgent(ctx context.Context, cancel context.CancelCauseFunc) e
 	}
 	d.stage.agent = agent
 	go func() {
-		<-agent.gone
-		cancel(fmt.Errorf("the agent ended by itself: %v", agent.cmd.ProcessState))
+		<-agent.Gone()
+		cancel(fmt.Errorf("the agent ended by itself: %v", agent.State()))
 	}()
 	if err := poll(ctx, func() error { return d.agent.ready(ctx) }); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/k8s-registrar/k8s-registrar/agent"
+	"github.com/k8s-registrar/k8s-registrar/e2e/child"
 )
 
 // A daemon is the agent as its operator sees it: a command line, an environment, URLs.
@@ -43,15 +44,8 @@ func (d *daemon) command(ctx context.Context, args []string) *exec.Cmd {
 }
 
 // launch runs the agent with its log in a file.
-func (d *daemon) launch(ctx context.Context, log string) (*process, error) {
-	file, err := os.Create(log)
-	if err != nil {
-		return nil, fmt.Errorf("create log: %w", err)
-	}
-	defer file.Close()
-	cmd := d.command(context.WithoutCancel(ctx), d.agentArgs()) // TERM ends it, not the context
-	cmd.Stdout, cmd.Stderr = file, file
-	return launch(cmd)
+func (d *daemon) launch(ctx context.Context, log string) (*child.Process, error) {
+	return child.Start(d.command(context.WithoutCancel(ctx), d.agentArgs()), log) // TERM ends it, not the context
 }
 
 // url returns where the agent serves path.

@@ -55,7 +55,7 @@ func (d *demo) keep(ctx context.Context) error {
 	)
 	d.show.title("Press Ctrl-C to end it.")
 	<-ctx.Done()
-	if !d.stage.agent.running() {
+	if !d.stage.agent.Running() {
 		return context.Cause(ctx) // it was not a signal
 	}
 	return nil
@@ -64,11 +64,11 @@ func (d *demo) keep(ctx context.Context) error {
 // end is step 10.
 func (d *demo) end(ctx context.Context) error {
 	begun := time.Now()
-	if err := d.stage.agent.stop(); err != nil {
+	if err := stop(d.stage.agent); err != nil {
 		return err
 	}
-	if err := d.stage.agent.err; err != nil {
-		return fmt.Errorf("the agent ended badly: %w", err)
+	if state := d.stage.agent.State(); !state.Success() {
+		return fmt.Errorf("the agent ended badly: %s", state)
 	}
 	d.show.say("The agent got a TERM and ended after %s.", short(time.Since(begun)))
 	if !d.options.keep { // then somebody may have played with them

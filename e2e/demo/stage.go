@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/k8s-registrar/k8s-registrar/e2e/child"
 	"github.com/k8s-registrar/k8s-registrar/e2e/consulproc"
 )
 
@@ -17,15 +18,15 @@ import (
 type stage struct {
 	dir       string
 	cluster   *consulproc.Cluster
-	agent     *process
+	agent     *child.Process
 	nodePorts map[string]func() error // how to close a port, by the name of its service
 }
 
 // clear leaves nothing behind. Clearing again does nothing.
 func (s *stage) clear() error {
 	var errs []error
-	if s.agent.running() {
-		errs = append(errs, s.agent.stop())
+	if s.agent.Running() {
+		errs = append(errs, stop(s.agent))
 	}
 	for name := range s.nodePorts {
 		errs = append(errs, s.closePort(name))

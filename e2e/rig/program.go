@@ -4,14 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/e2e/child"
 )
 
 // A Program is one run of any other program, which cannot outlive this one.
 type Program struct {
-	process *process
+	process *child.Process
 	log     string
 }
 
@@ -19,7 +22,9 @@ type Program struct {
 // environment that holds nothing of whoever runs this but PATH and what is given.
 func StartProgram(log string, environment []string, command ...string) (*Program, error) {
 	environment = append([]string{"PATH=" + os.Getenv("PATH")}, environment...)
-	p, err := spawn(log, environment, command[0], command[1:]...)
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = environment
+	p, err := child.Start(cmd, log)
 	if err != nil {
 		return nil, err
 	}
@@ -27,22 +32,21 @@ func StartProgram(log string, environment []string, command ...string) (*Program
 }
 
 // PID returns the process ID. It stays the same when the program has ended.
-func (p *Program) PID() int { return p.process.cmd.Process.Pid }
+func (p *Program) PID() int { return p.process.PID() }
 
 // Running says whether the program runs.
-func (p *Program) Running() bool { return p.process.running() }
+func (p *Program) Running() bool { return p.process.Running() }
 
 // Stop ends the program with INT, since consul-template takes no notice of TERM, or with KILL
 // after so long.
 func (p *Program) Stop(within time.Duration) error {
-	err := p.process.signal(syscall.SIGINT)
+	err := p.process.Signal(syscall.SIGINT)
 	select {
-	case <-p.process.gone:
+	case <-p.process.Gone():
+		return err
 	case <-time.After(within):
-		err = errors.Join(err, fmt.Errorf("stop program: it did not end within %s", within), p.process.signal(syscall.SIGKILL))
-		p.process.wait()
+		return errors.Join(err, fmt.Errorf("stop program: it did not end within %s", within), p.process.Kill())
 	}
-	return err
 }
 
 // Logs returns the last n lines of the log.

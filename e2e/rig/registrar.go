@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/k8s-registrar/k8s-registrar/agent"
+	"github.com/k8s-registrar/k8s-registrar/e2e/child"
 )
 
 // statusTimeout bounds a look at the daemon's own listener, which must answer at once
@@ -42,7 +44,7 @@ type Registrar struct {
 	telemetry string // host:port
 
 	mu      sync.Mutex
-	process *process // the latest run; nil before the first
+	process *child.Process // the latest run; nil before the first
 }
 
 // NewRegistrar prepares a daemon that does not run yet. [Registrar.Close] removes its files.
@@ -85,11 +87,12 @@ func StartRegistrar(ctx context.Context, options RegistrarOptions) (*Registrar, 
 func (r *Registrar) Launch() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.process.running() {
+	if r.process.Running() {
 		return errors.New("start registrar: it runs already")
 	}
-	args := append([]string{"agent"}, r.Args()...)
-	p, err := spawn(r.LogFile(), r.Environment(), r.options.Binary, args...)
+	cmd := exec.Command(r.options.Binary, append([]string{"agent"}, r.Args()...)...)
+	cmd.Env = r.Environment()
+	p, err := child.Start(cmd, r.LogFile())
 	if err != nil {
 		return fmt.Errorf("start registrar: %w", err)
 	}
@@ -104,8 +107,8 @@ func (r *Registrar) Start(ctx context.Context) error {
 	}
 	p := r.current()
 	err := Eventually(ctx, 20*time.Second, func() error {
-		if !p.running() {
-			return fmt.Errorf("it ended with exit code %d", p.exitCode())
+		if !p.Running() {
+			return fmt.Errorf("it ended with exit code %d", p.ExitCode())
 		}
 		_, err := r.Status(ctx)
 		return err
@@ -153,11 +156,9 @@ func (r *Registrar) SetToken(secret string) error {
 
 // Kill ends the daemon as the kernel does when memory runs out.
 func (r *Registrar) Kill() error {
-	p := r.current()
-	if err := p.signal(syscall.SIGKILL); err != nil {
+	if err := r.current().Kill(); err != nil {
 		return fmt.Errorf("kill registrar: %w", err)
 	}
-	p.wait()
 	return nil
 }
 
@@ -165,29 +166,29 @@ func (r *Registrar) Kill() error {
 // it ended. When ctx is done first it is killed.
 func (r *Registrar) Term(ctx context.Context) (took time.Duration, exitCode int, err error) {
 	p, begun := r.current(), time.Now()
-	if err := p.signal(syscall.SIGTERM); err != nil {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		return 0, 0, fmt.Errorf("terminate registrar: %w", err)
 	}
-	if err := p.waitFor(ctx); err != nil {
+	if err := p.Wait(ctx); err != nil {
 		return time.Since(begun), 0, errors.Join(fmt.Errorf("terminate registrar: %w", err), r.Kill())
 	}
-	return time.Since(begun), p.exitCode(), nil
+	return time.Since(begun), p.ExitCode(), nil
 }
 
 // Hup asks the daemon to look at its token file now.
-func (r *Registrar) Hup() error { return r.current().signal(syscall.SIGHUP) }
+func (r *Registrar) Hup() error { return r.current().Signal(syscall.SIGHUP) }
 
 // Wait returns the exit code when the daemon has ended by itself.
 func (r *Registrar) Wait(ctx context.Context) (exitCode int, err error) {
 	p := r.current()
-	if err := p.waitFor(ctx); err != nil {
+	if err := p.Wait(ctx); err != nil {
 		return 0, fmt.Errorf("wait for registrar to end: %w", err)
 	}
-	return p.exitCode(), nil
+	return p.ExitCode(), nil
 }
 
 // Running says whether the daemon runs.
-func (r *Registrar) Running() bool { return r.current().running() }
+func (r *Registrar) Running() bool { return r.current().Running() }
 
 // Close kills the daemon and removes its files.
 func (r *Registrar) Close() error { return errors.Join(r.Kill(), os.RemoveAll(r.dir)) }
@@ -255,7 +256,7 @@ func (r *Registrar) Logs(n int) string {
 
 func (r *Registrar) tokenFile() string { return filepath.Join(r.dir, "token") }
 
-func (r *Registrar) current() *process {
+func (r *Registrar) current() *child.Process {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.process

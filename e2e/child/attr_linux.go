@@ -1,4 +1,4 @@
-package consulproc
+package child
 
 import "syscall"
 

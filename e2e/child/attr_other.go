@@ -1,8 +1,8 @@
 //go:build unix && !linux
 
-package e2e
+package child
 
 import "syscall"
 
-// procAttr only compiles where there is no death signal: consulproc needs Linux.
+// procAttr puts the child into a process group of its own. There is no death signal here.
 func procAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
