@@ -11,11 +11,14 @@ import (
 // that makes no tag may hold anything.
 func (d *draft) readTags(annotations object) error {
 	tags := slices.Concat(d.rules.Tags, d.lines)
+	d.from("services.tags", d.rules.Tags)
+	d.from(annotationPrefix+"tags", d.lines)
 	for _, key := range annotations.keys() {
 		made, err := annotationTags(annotations, key)
 		if err != nil {
 			return err
 		}
+		d.from(key, made)
 		d.warnOfHalves(annotations.path+key, made)
 		tags = append(tags, made...)
 	}
