@@ -134,7 +134,7 @@ func (view *explanation) explainPorts(cfg config.Config, service kvschema.Servic
 			shown.Check = strings.ReplaceAll(registered.Check.Notes, someAddress, "NODE")
 		}
 		for _, tag := range service.TagsOf(i) {
-			shown.Tags = append(shown.Tags, tagView{Tag: masked(tag), From: origins[tag]})
+			shown.Tags = append(shown.Tags, tagView{Tag: traefik.Shown(tag), From: origins[tag]})
 		}
 		view.Ports = append(view.Ports, shown)
 	}
@@ -150,12 +150,4 @@ func (view *explanation) explainTraefik(cfg config.Config, pair kvschema.Pair, s
 	for _, v := range traefik.Translate(who, slices.Concat(asked.Tags, asked.Traefik), site).Verdicts {
 		view.Annotations = append(view.Annotations, verdictView(v))
 	}
-}
-
-// masked hides a password in a tag.
-func masked(tag string) string {
-	if name, _, ok := strings.Cut(tag, "="); ok && traefik.Secret(name) {
-		return name + "=(set)"
-	}
-	return tag
 }
