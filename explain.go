@@ -59,6 +59,8 @@ type explanation struct {
 	Bytes       int               `json:"bytes"`
 	Type        string            `json:"type"`
 	Reads       string            `json:"reads"` // "announced", "nothing" or "problem"
+	Nothing     string            `json:"nothing,omitempty"`
+	Nodes       string            `json:"nodes,omitempty"`
 	Ports       []portView        `json:"ports"`
 	Annotations []verdictView     `json:"annotations"`
 	Findings    []string          `json:"findings"`
@@ -67,11 +69,20 @@ type explanation struct {
 
 // portView is a service in Consul.
 type portView struct {
-	Name     string   `json:"name"`
-	Label    string   `json:"port"`
-	NodePort uint16   `json:"node_port"`
-	Protocol string   `json:"protocol"`
-	Tags     []string `json:"tags"`
+	Name     string    `json:"name"`
+	Label    string    `json:"port"`
+	NodePort uint16    `json:"node_port"`
+	Protocol string    `json:"protocol"`
+	Address  string    `json:"address,omitempty"`
+	Check    string    `json:"check,omitempty"`
+	Tags     []tagView `json:"tags"`
+}
+
+// tagView is a tag, and what asked for it: an annotation, a setting, or nothing for what
+// was made for Traefik.
+type tagView struct {
+	Tag  string `json:"tag"`
+	From string `json:"from,omitempty"`
 }
 
 // verdictView is what became of an annotation of Traefik 1.7.
@@ -87,10 +98,15 @@ func explainEntry(cfg config.Config, entry kvtree.Entry, found []kvschema.Proble
 		Reads: "nothing", Ports: []portView{}, Annotations: []verdictView{}, Findings: []string{}, Traefik: []traefik.Outcome{},
 	}
 	pair := kvschema.Pair{Key: entry.Key, Value: entry.Value, CreateIndex: entry.CreateIndex, ModifyIndex: entry.ModifyIndex}
-	reading, _ := agent.ReaderOf(cfg).Read(pair, nil)
+	reader := agent.ReaderOf(cfg)
+	reading, _ := reader.Read(pair, nil)
+	trace := reader.Trace(pair)
 	if service, asks := reading.Service(); asks {
 		view.Reads = "announced"
-		view.explainService(cfg, pair, service)
+		view.explainPorts(cfg, service, trace.Origins)
+		view.explainTraefik(cfg, pair, service)
+	} else if reading.Err() == nil {
+		view.Nothing = trace.Nothing
 	}
 	for _, p := range found {
 		if p.Key == entry.Key {
@@ -103,12 +119,28 @@ func explainEntry(cfg config.Config, entry kvtree.Entry, found []kvschema.Proble
 	return view
 }
 
-func (view *explanation) explainService(cfg config.Config, pair kvschema.Pair, service kvschema.Service) {
+// explainPorts shows what a node registers, as if the Service were for any node.
+func (view *explanation) explainPorts(cfg config.Config, service kvschema.Service, origins map[string]string) {
+	view.Nodes = service.Nodes.String()
+	mapping := mappingOf(cfg)
+	anywhere := service
+	anywhere.Nodes = nil
+	desired, _ := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{anywhere}}, someNode())
 	for i, port := range service.Ports {
-		view.Ports = append(view.Ports, portView{
-			Name: service.NameOf(i), Label: port.Label(), NodePort: port.NodePort, Protocol: port.Protocol, Tags: masked(service.TagsOf(i)),
-		})
+		shown := portView{Name: service.NameOf(i), Label: port.Label(), NodePort: port.NodePort, Protocol: port.Protocol, Tags: []tagView{}}
+		registered := desired.Want[mapping.Owner.ID(service.Ref, port)]
+		shown.Address = strings.ReplaceAll(registered.Address, someAddress, "NODE")
+		if registered.Check != nil {
+			shown.Check = strings.ReplaceAll(registered.Check.Notes, someAddress, "NODE")
+		}
+		for _, tag := range service.TagsOf(i) {
+			shown.Tags = append(shown.Tags, tagView{Tag: traefik.Shown(tag), From: origins[tag]})
+		}
+		view.Ports = append(view.Ports, shown)
 	}
+}
+
+func (view *explanation) explainTraefik(cfg config.Config, pair kvschema.Pair, service kvschema.Service) {
 	site := agent.SiteOf(cfg.Traefik)
 	view.Traefik = traefik.Explain(service.NameOf(service.TraefikPort), service.TagsOf(service.TraefikPort), site)
 	// Without a site the tags are those that were asked for.
@@ -118,16 +150,4 @@ func (view *explanation) explainService(cfg config.Config, pair kvschema.Pair, s
 	for _, v := range traefik.Translate(who, slices.Concat(asked.Tags, asked.Traefik), site).Verdicts {
 		view.Annotations = append(view.Annotations, verdictView(v))
 	}
-}
-
-// masked hides the passwords in tags.
-func masked(tags []string) []string {
-	shown := []string{}
-	for _, tag := range tags {
-		if name, _, ok := strings.Cut(tag, "="); ok && traefik.Secret(name) {
-			tag = name + "=(set)"
-		}
-		shown = append(shown, tag)
-	}
-	return shown
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,7 +35,7 @@ func writeExplanation(b *strings.Builder, view explanation) {
 	fmt.Fprintf(b, "  value  %d bytes, type %s\n", view.Bytes, orDash(view.Type))
 	switch view.Reads {
 	case "nothing":
-		b.WriteString("  reads  asks for nothing: its type, its namespace or an annotation leave it out\n")
+		fmt.Fprintf(b, "  reads  asks for nothing: %s\n", view.Nothing)
 	case "problem":
 		b.WriteString("  reads  is not announced as it is, see below\n")
 	default:
@@ -43,11 +44,11 @@ func writeExplanation(b *strings.Builder, view explanation) {
 	for _, finding := range view.Findings {
 		fmt.Fprintf(b, "  ! %s\n", finding)
 	}
+	if view.Nodes != "" {
+		fmt.Fprintf(b, "  nodes  only those with %s\n", view.Nodes)
+	}
 	for _, port := range view.Ports {
-		fmt.Fprintf(b, "\nIn Consul: %s, port %d/%s (port %s of the Service)\n", port.Name, port.NodePort, port.Protocol, port.Label)
-		for _, tag := range port.Tags {
-			fmt.Fprintf(b, "  %s\n", tag)
-		}
+		writePort(b, port)
 	}
 	if len(view.Annotations) > 0 {
 		b.WriteString("\nFor Traefik 2 and 3:\n")
@@ -60,6 +61,37 @@ func writeExplanation(b *strings.Builder, view explanation) {
 	}
 	for _, outcome := range view.Traefik {
 		writeOutcome(b, outcome)
+	}
+}
+
+// writePort prints tags by what asked for them.
+func writePort(b *strings.Builder, port portView) {
+	fmt.Fprintf(b, "\nIn Consul: %s, port %d/%s (port %s of the Service)\n", port.Name, port.NodePort, port.Protocol, port.Label)
+	if port.Address != "" {
+		fmt.Fprintf(b, "  at     %s\n", port.Address)
+	}
+	fmt.Fprintf(b, "  check  %s\n", cmp.Or(port.Check, "none"))
+	var asked, made []string
+	width := 0
+	for _, tag := range port.Tags {
+		if tag.From != "" {
+			width = max(width, len(tag.From))
+		}
+	}
+	for _, tag := range port.Tags {
+		if tag.From == "" {
+			made = append(made, "    "+tag.Tag+"\n")
+		} else {
+			asked = append(asked, fmt.Sprintf("    %-*s  %s\n", width, tag.From, tag.Tag))
+		}
+	}
+	writeTags(b, "  tags, and the annotation or setting that asks for them\n", asked)
+	writeTags(b, "  tags that are made for Traefik\n", made)
+}
+
+func writeTags(b *strings.Builder, title string, lines []string) {
+	if len(lines) > 0 {
+		b.WriteString(title + strings.Join(lines, ""))
 	}
 }
 

@@ -74,15 +74,22 @@ func pairsToLook(c *cli.Context, fromFiles bool) (cfg config.Config, pairs []kvs
 
 // lint maps the pairs as a node does and returns what it would say, sorted by key.
 func lint(cfg config.Config, pairs []kvschema.Pair) []kvschema.Problem {
-	mapping := register.Mapping{Owner: register.Owner{Instance: cfg.Instance}, Health: health.Settings(cfg.Check)}
-	_, found := mapping.Desired(readAll(agent.ReaderOf(cfg), pairs), someNode())
+	_, found := mappingOf(cfg).Desired(readAll(agent.ReaderOf(cfg), pairs), someNode())
 	slices.SortStableFunc(found, func(a, b kvschema.Problem) int { return cmp.Compare(a.Key, b.Key) })
 	return found
 }
 
-// someNode stands for any node; its address is one that documents may use.
+// mappingOf maps as a node does, but for its token.
+func mappingOf(cfg config.Config) register.Mapping {
+	return register.Mapping{Owner: register.Owner{Instance: cfg.Instance}, Health: health.Settings(cfg.Check)}
+}
+
+// someAddress is one that documents may use.
+const someAddress = "192.0.2.1"
+
+// someNode stands for any node.
 func someNode() register.Node {
-	return register.Node{Name: "NODE", Meta: map[string]string{}}.At(netip.MustParseAddr("192.0.2.1"))
+	return register.Node{Name: "NODE", Meta: map[string]string{}}.At(netip.MustParseAddr(someAddress))
 }
 
 func writeFindings(w io.Writer, found []kvschema.Problem) error {

@@ -41,7 +41,7 @@ func readAll(reader kvschema.Reader, pairs []kvschema.Pair) kvschema.Tree {
 func writeTree(w io.Writer, entries []kvtree.Entry, read kvschema.Tree) error {
 	tags, problems := map[string][]string{}, map[string]error{}
 	for _, s := range read.Services {
-		tags[s.Key] = s.TagsOf(0)
+		tags[s.Key] = kvschema.Shown(s.TagsOf(0))
 	}
 	for _, p := range read.Problems {
 		problems[p.Key] = p.Err

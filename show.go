@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/k8s-registrar/k8s-registrar/agent"
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
 
@@ -82,7 +83,7 @@ func writeStep(b *strings.Builder, step register.Step) {
 		if w := step.Want.Weights; w != nil {
 			fmt.Fprintf(b, "    weights: %d/%d\n", w.Passing, w.Warning)
 		}
-		for _, tag := range step.Want.Tags {
+		for _, tag := range kvschema.Shown(step.Want.Tags) {
 			fmt.Fprintf(b, "    tag: %s\n", tag)
 		}
 		if step.Want.Check != nil {
@@ -156,9 +157,9 @@ func planView(pass agent.Pass) planJSON {
 func stepViews(steps []register.Step) []stepJSON {
 	views := []stepJSON{}
 	for _, s := range steps {
-		view := stepJSON{Action: s.Action, ID: s.ID, Name: s.Name(), Key: s.Key(), Port: s.Want.Port, Tags: s.Want.Tags, Changes: s.Changes}
+		view := stepJSON{Action: s.Action, ID: s.ID, Name: s.Name(), Key: s.Key(), Port: s.Want.Port, Tags: kvschema.Shown(s.Want.Tags), Changes: s.Changes}
 		if s.Action == register.Remove {
-			view.Port, view.Tags = s.Have.Port, s.Have.Tags
+			view.Port, view.Tags = s.Have.Port, kvschema.Shown(s.Have.Tags)
 		}
 		views = append(views, view)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/k8s-registrar/k8s-registrar/agent"
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
 	"github.com/k8s-registrar/k8s-registrar/register/takeover"
 )
@@ -166,10 +167,10 @@ func writeComparison(w io.Writer, c takeover.Comparison) error {
 			fmt.Fprintf(&b, "- %s\n    nothing of ours takes its place: %s\n", pair.Old, pair.Why)
 		default:
 			fmt.Fprintf(&b, "~ %s\n", pair.Old)
-			for _, tag := range pair.Lost {
+			for _, tag := range kvschema.Shown(pair.Lost) {
 				fmt.Fprintf(&b, "    tag: - %s\n", tag)
 			}
-			for _, tag := range pair.Gained {
+			for _, tag := range kvschema.Shown(pair.Gained) {
 				fmt.Fprintf(&b, "    tag: + %s\n", tag)
 			}
 			routing = routing || pair.Routing()

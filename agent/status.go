@@ -115,10 +115,11 @@ type ReconcileStatus struct {
 
 // ServiceStatus is a service of ours on the local agent.
 type ServiceStatus struct {
-	ID   string   `json:"id"`
-	Name string   `json:"name"`
-	Key  string   `json:"key"`
-	Port int      `json:"port"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Key  string `json:"key"`
+	Port int    `json:"port"`
+	// Tags are without the passwords that some hold.
 	Tags []string `json:"tags"`
 	// Check is "passing", "warning", "critical" or "maintenance" as of the last
 	// comparison, and empty if the check is newer than that.
@@ -137,5 +138,5 @@ type ProblemStatus struct {
 	Since time.Time `json:"since"`
 	// Warning tells that the key is announced all the same: Error says what about it
 	// may not be meant.
-	Warning bool `json:"warning"`
+	Warning bool `json:"warning,omitempty"`
 }

@@ -275,6 +275,9 @@ func TestSelector(t *testing.T) {
 		if got := tree.Services[0].Nodes.Matches(node); got != want {
 			t.Errorf("%s: %v", text, got)
 		}
+		if got := tree.Services[0].Nodes.String(); got != text {
+			t.Errorf("%s is written %s", text, got)
+		}
 	}
 }
 

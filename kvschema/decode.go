@@ -37,13 +37,15 @@ type draft struct {
 	checkPort        string
 	warning          *int
 	lines            []string
+
+	trace *Trace // nil unless somebody asks how it is read
 }
 
 // read tells whether the value asks for anything.
 func (d *draft) read(value []byte) (bool, error) {
 	ref := d.service.Ref
 	if !d.rules.covers(ref.Namespace) {
-		return false, nil
+		return d.leave("services.namespaces and services.except_namespaces leave out the namespace %s", quote(ref.Namespace)), nil
 	}
 	if err := cmp.Or(checkLabel("namespace", ref.Namespace), checkLabel("name", ref.Name)); err != nil {
 		return false, err
@@ -66,10 +68,14 @@ func (d *draft) read(value []byte) (bool, error) {
 		return false, err
 	}
 	kind, err := spec.text("type")
-	if err != nil || !d.rules.announces(kind) || spec.is("clusterIP", "None") {
+	switch {
+	case err != nil:
 		return false, err
-	}
-	if broken != nil {
+	case !d.rules.announces(kind):
+		return d.leaveType(kind), nil
+	case spec.is("clusterIP", "None"):
+		return d.leave("it is headless, and has no port on any node"), nil
+	case broken != nil:
 		return false, broken
 	}
 	return d.readWanted(kind, spec, annotations)
@@ -110,7 +116,15 @@ func (d *draft) optedIn(doubt bool) (bool, error) {
 			return false, errors.New(annotationPrefix + "announce and " + annotationPrefix + "ignore say the opposite: remove one of them")
 		}
 	}
-	return announce && (d.ignore == nil || !*d.ignore), nil
+	switch {
+	case d.ignore != nil && *d.ignore:
+		return d.leave("%signore says so", annotationPrefix), nil
+	case !announce && d.announce != nil:
+		return d.leave("%sannounce says no", annotationPrefix), nil
+	case !announce:
+		return d.leave("services.opt_in asks for %sannounce: \"true\"", annotationPrefix), nil
+	}
+	return true, nil
 }
 
 // weigh leaves the weights at 0 where they are what Consul takes without any.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema/traefik"
 )
 
 // warnOfHalves tells of tags that were one before a list was split at its commas, as it
@@ -22,8 +24,8 @@ func (d *draft) warnOfHalves(path string, tags []string) {
 // opens is not closed, or what follows is more of a rule.
 func torn(tag, next string) bool {
 	name, value, ok := strings.Cut(tag, "=")
-	if !ok || !forTraefik(tag) || forTraefik(next) {
-		return false
+	if !ok || !forTraefik(tag) || forTraefik(next) || traefik.Secret(name) {
+		return false // nor is a password shown
 	}
 	open := strings.Count(value, "(") > strings.Count(value, ")") || strings.Count(value, "{") > strings.Count(value, "}") || strings.Count(value, "`")%2 == 1
 	return open || strings.HasSuffix(strings.ToLower(name), "rule") && moreOfARule(next)

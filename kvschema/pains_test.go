@@ -45,6 +45,7 @@ func TestHalvesOfATagAreToldOf(t *testing.T) {
 		{"traefik.frontend.entryPoints=http,https", ""},
 		{"a.b.c,d.e.f", ""},
 		{"traefik,a.b", ""},
+		{"traefik.frontend.auth.basic.users=ann:(,secret)", ""}, // nothing of it is told
 		{"", ""},
 	} {
 		services, problem := readCart(t, withAnnotations(`{"tags": "`+tt.tags+`"}`))

@@ -26,7 +26,7 @@ func (d *draft) readPorts(kind string, spec object) (bool, error) {
 		return false, err
 	}
 	if kind == "LoadBalancer" && ports.hidden(chosen[0]) {
-		return false, nil
+		return d.leave("its port is on no node"), nil
 	}
 	if err := d.takePorts(ports, chosen); err != nil {
 		return false, err

@@ -22,6 +22,24 @@ type Term struct {
 	Not bool
 }
 
+// String writes it as it is read, see [parseSelector].
+func (s Selector) String() string {
+	var terms []string
+	for _, t := range s {
+		switch {
+		case t.Any && t.Not:
+			terms = append(terms, "!"+t.Key)
+		case t.Any:
+			terms = append(terms, t.Key)
+		case t.Not:
+			terms = append(terms, t.Key+"!="+t.Value)
+		default:
+			terms = append(terms, t.Key+"="+t.Value)
+		}
+	}
+	return strings.Join(terms, ",")
+}
+
 // Matches tells whether a node with this meta is meant.
 func (s Selector) Matches(meta map[string]string) bool {
 	for _, term := range s {

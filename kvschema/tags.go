@@ -5,17 +5,22 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema/traefik"
 )
 
 // readTags makes the tags out of the annotations and of the configuration. An annotation
 // that makes no tag may hold anything.
 func (d *draft) readTags(annotations object) error {
 	tags := slices.Concat(d.rules.Tags, d.lines)
+	d.from("services.tags", d.rules.Tags)
+	d.from(annotationPrefix+"tags", d.lines)
 	for _, key := range annotations.keys() {
 		made, err := annotationTags(annotations, key)
 		if err != nil {
 			return err
 		}
+		d.from(key, made)
 		d.warnOfHalves(annotations.path+key, made)
 		tags = append(tags, made...)
 	}
@@ -44,6 +49,16 @@ func checkSize(tags []string) error {
 		return fmt.Errorf("the tags hold %d bytes together: at most %d are announced", size, MaxTagBytes)
 	}
 	return nil
+}
+
+// Shown returns tags as people may see them: without the passwords that some of those for
+// Traefik hold. Whoever prints tags prints these.
+func Shown(tags []string) []string {
+	shown := make([]string, len(tags))
+	for i, tag := range tags {
+		shown[i] = traefik.Shown(tag)
+	}
+	return shown
 }
 
 // set returns the tags sorted and each of them once.

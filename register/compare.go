@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
 )
 
 // Change is a field that differs.
@@ -75,7 +77,8 @@ func tagged(a api.ServiceAddress) string {
 
 func weights(w api.AgentWeights) string { return fmt.Sprintf("%d/%d", w.Passing, w.Warning) }
 
-// compareTags names the tags that come and go, or else that the order differs.
+// compareTags names the tags that come and go, or else that the order differs. A password
+// in a tag is not told.
 func compareTags(want, have []string) []Change {
 	if slices.Equal(want, have) {
 		return nil
@@ -83,19 +86,21 @@ func compareTags(want, have []string) []Change {
 	var changes []Change
 	for _, tag := range have {
 		if !slices.Contains(want, tag) {
-			changes = append(changes, Change{Field: "tag", Have: tag})
+			changes = append(changes, Change{Field: "tag", Have: shown(tag)})
 		}
 	}
 	for _, tag := range want {
 		if !slices.Contains(have, tag) {
-			changes = append(changes, Change{Field: "tag", Want: tag})
+			changes = append(changes, Change{Field: "tag", Want: shown(tag)})
 		}
 	}
 	if len(changes) == 0 {
-		changes = append(changes, Change{Field: "order of tags", Have: strings.Join(have, " "), Want: strings.Join(want, " ")})
+		changes = append(changes, Change{Field: "order of tags", Have: shown(have...), Want: shown(want...)})
 	}
 	return changes
 }
+
+func shown(tags ...string) string { return strings.Join(kvschema.Shown(tags), " ") }
 
 // compareChecks compares the check that we make. Checks that others hung onto the
 // service, maintenance mode among them, are none of our business; a check with an

@@ -15,14 +15,19 @@ type holder struct {
 	unreadable bool
 }
 
-func (h holder) conflict(claim kvschema.Claim) error {
+// conflict is what becomes of another key with the same claim.
+func (h holder) conflict(claim kvschema.Claim, other kvschema.Ref) error {
+	older := "older"
+	if h.CreateIndex == other.CreateIndex { // they were written at once
+		older = "as old and first in order"
+	}
 	if h.unreadable {
-		return fmt.Errorf("the %s may belong to %s, which is older and cannot be read: what is registered stays until that is mended", claim, h.Key)
+		return fmt.Errorf("the %s may belong to %s, which is %s and cannot be read: what is registered stays until that is mended", claim, h.Key, older)
 	}
 	if claim.As != "" {
-		return fmt.Errorf("the %s is defined otherwise by %s, which is older, and Traefik would drop both: give it another name, or define it alike", claim, h.Key)
+		return fmt.Errorf("the %s is defined otherwise by %s, which is %s, and Traefik would drop both: give it another name, or define it alike", claim, h.Key, older)
 	}
-	return fmt.Errorf("the %s belongs to %s, which is older: rename one of the two Services", claim, h.Key)
+	return fmt.Errorf("the %s belongs to %s, which is %s: rename one of the two Services", claim, h.Key, older)
 }
 
 // holders says who has what is claimed.

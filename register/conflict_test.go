@@ -147,3 +147,14 @@ func TestTraefikTagsGoToOnePort(t *testing.T) {
 		equal(t, want, got, sorted)
 	}
 }
+
+// TestConflictOfKeysOfOneAge, as those of one transaction are: the first in order has the
+// name, and nobody is said to be older.
+func TestConflictOfKeysOfOneAge(t *testing.T) {
+	tree := kvschema.Tree{Services: []kvschema.Service{service("a/web", 30001, createdAt(7)), service("b/web", 30002, createdAt(7))}}
+	d, problems := mapping.Desired(tree, node1)
+	if len(d.Want) != 1 || len(problems) != 1 {
+		t.Fatalf("wants %v; problems: %v", d.Want, problems)
+	}
+	equal(t, `read kubernetes/deployments/b/web: the name "web" belongs to kubernetes/deployments/a/web, which is as old and first in order: rename one of the two Services`, problems[0].Error())
+}

@@ -93,7 +93,7 @@ func (m Mapping) announce(s kvschema.Service, node Node, holders holders) part {
 	}
 	for port := range s.Ports {
 		if claim, holder, lost := holders.lost(s, port); lost {
-			p.failed = append(p.failed, holder.conflict(claim))
+			p.failed = append(p.failed, holder.conflict(claim, s.Ref))
 			p.keep = p.keep || holder.unreadable || claim.As != ""
 			continue
 		}

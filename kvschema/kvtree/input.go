@@ -47,12 +47,14 @@ func ReadAll(r io.Reader) (Input, error) {
 // Len is how many Services it speaks of.
 func (in Input) Len() int { return len(in.latest) }
 
-// Pairs returns the Services as the keys of a tree below the prefix, all of one age.
+// Pairs returns the Services as the keys of a tree below the prefix, each as old as its
+// Service. The keys of a real tree may be of another age.
 func (in Input) Pairs(prefix string) []kvschema.Pair {
 	var pairs []kvschema.Pair
 	for _, e := range in.events() {
 		if !e.Deleted {
-			pairs = append(pairs, kvschema.Pair{Key: prefix + e.Namespace + "/" + e.Name, Value: e.JSON, CreateIndex: 1, ModifyIndex: 1})
+			age := e.created()
+			pairs = append(pairs, kvschema.Pair{Key: prefix + e.Namespace + "/" + e.Name, Value: e.JSON, CreateIndex: age, ModifyIndex: age})
 		}
 	}
 	return pairs

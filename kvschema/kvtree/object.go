@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 )
 
 // Object is one Kubernetes Service as it came.
@@ -35,6 +36,15 @@ func newObject(raw json.RawMessage, root parts) (Object, error) {
 		return o, fmt.Errorf("metadata.namespace of %q is missing: want Services as the API server has them", o.Name)
 	}
 	return o, nil
+}
+
+// created is when the Service was created, in seconds; 1 if it does not tell.
+func (o Object) created() uint64 {
+	when, err := time.Parse(time.RFC3339, newParts(newParts(o.JSON)["metadata"]).text("creationTimestamp"))
+	if err != nil || when.Unix() < 1 {
+		return 1
+	}
+	return uint64(when.Unix()) //nolint:gosec // it is positive
 }
 
 // value is what k8s-deployer would store for it.

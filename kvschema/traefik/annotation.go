@@ -89,5 +89,14 @@ func (a Annotation) matches(name string) bool {
 func Secret(name string) bool {
 	name = strings.ToLower(name)
 	return strings.Contains(name, "auth") && strings.HasSuffix(name, ".users") ||
-		strings.HasSuffix(name, "auth.basic") || strings.HasSuffix(name, ".tls.key")
+		strings.HasSuffix(name, "auth.basic") || strings.HasSuffix(name, ".tls.key") || strings.HasSuffix(name, "headers.authorization")
+}
+
+// Shown returns a tag as people may see it: without a password.
+func Shown(tag string) string {
+	name, value, ok := strings.Cut(tag, "=")
+	if ok && (Secret(name) || strings.Contains(strings.ToLower(value), "authorization:")) {
+		return name + "=(set)"
+	}
+	return tag
 }

@@ -181,4 +181,16 @@ func TestSecretsAreKnown(t *testing.T) {
 	if !slices.Equal(secret, want) || !traefik.Secret("traefik.http.middlewares.x_auth.basicauth.users") {
 		t.Errorf("got %q, want %q and the tags they become", secret, want)
 	}
+	for tag, want := range map[string]string{
+		"traefik.frontend.auth.basic.users=ann:hunter2":                                 "traefik.frontend.auth.basic.users=(set)",
+		"traefik.http.middlewares.x.basicauth.users=ann:hunter2":                        "traefik.http.middlewares.x.basicauth.users=(set)",
+		"traefik.frontend.headers.customRequestHeaders=X-A:b||authorization:Basic x":    "traefik.frontend.headers.customRequestHeaders=(set)",
+		"traefik.http.middlewares.x.headers.customrequestheaders.Authorization=Basic x": "traefik.http.middlewares.x.headers.customrequestheaders.Authorization=(set)",
+		"traefik.frontend.rule=Headers:X-Authorization,a":                               "traefik.frontend.rule=Headers:X-Authorization,a",
+		"kubernetes": "kubernetes",
+	} {
+		if got := traefik.Shown(tag); got != want {
+			t.Errorf("%s is shown as %s, want %s", tag, got, want)
+		}
+	}
 }

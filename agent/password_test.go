@@ -1,0 +1,39 @@
+package agent
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/k8s-registrar/k8s-registrar/register/consultest"
+)
+
+// TestPasswordsInTagsAreNotLogged, neither when they come nor when they change, at any
+// level.
+func TestPasswordsInTagsAreNotLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		log := &logBuffer{}
+		a := newAgent(t, Consul{Client: c.Client(), Token: NewToken("")}, log)
+		a.log.SetLevel(hclog.Trace)
+		r := run(t, c, a)
+		r.log = log
+		guarded := func(password string) (key, value string) {
+			key, value = service("shop", "cart", 30080, "")
+			return key, strings.Replace(value, `"tags"`, `"traefik.frontend.auth.basic.users": "ann:`+password+`", "tags"`, 1)
+		}
+		for _, password := range []string{"hunter2", "hunter3"} {
+			c.SetKV(guarded(password))
+			r.after(time.Minute)
+		}
+		if got := c.Services()["k8s-registrar-default.shop.cart.http"].Tags; len(got) != 1 || !strings.HasSuffix(got[0], "hunter3") {
+			t.Errorf("Consul has %q", got)
+		}
+		if r.log.count("hunter") > 0 || r.log.count("basic.users=(set)") == 0 {
+			t.Errorf("want the change without a password in\n%s", r.log)
+		}
+	})
+}
