@@ -55,11 +55,11 @@ type Leaving struct {
 // decided by itself.
 func (v View) Share(desired register.Desired, actual register.Actual, released map[string]bool) Share {
 	share := Share{Desired: desired, Leaving: map[string]Leaving{}}
+	share.Desired.Elsewhere = map[string]struct{}{}
 	if v.Mode == Alone {
 		return share
 	}
 	share.Desired.Want = maps.Clone(desired.Want)
-	share.Desired.Elsewhere = map[string]struct{}{}
 	held := map[string]bool{}
 	for _, have := range actual.Ours {
 		held[have.Key()] = true
