@@ -390,3 +390,88 @@ func TestPlanKnowsTheOthers(t *testing.T) {
 		}
 	})
 }
+
+// cover has all of these members pass what they share among themselves.
+func (o *others) cover(services int, members ...string) {
+	var all []spread.Member
+	for _, name := range members {
+		all = append(all, spread.Member{Name: name})
+	}
+	for i := range services {
+		name := fmt.Sprintf("s%03d", i)
+		key, _ := service("shop", name, 30000+i, "a")
+		o.passing[name] = spread.NewMembers(all...).Holders(key, 2, nil)
+	}
+	o.tell()
+}
+
+// out counts the services of the tree that are in maintenance mode on this node.
+func (o *others) out() (n int) {
+	for id := range o.consul.Checks() {
+		if strings.HasPrefix(id, api.ServiceMaintPrefix+"k8s-registrar-default.shop.") {
+			n++
+		}
+	}
+	return n
+}
+
+// TestDrainedNodeLeavesWhenTheOthersHave: what others have goes out of the load balancers at
+// once, and then altogether; what they do not have stays in for as long as an operator waits.
+func TestDrainedNodeLeavesWhenTheOthersHave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const services = 40
+		c := consultest.New()
+		o := spreading(t, c, services, "b", "c", "d")
+		ours, _ := share(services, "b", "c", "d")
+		o.after(time.Minute).announces(ours...)
+
+		local := register.NewLocal(c.Operator(), register.Owner{Instance: "default"})
+		if err := local.Mark(t.Context(), register.ByCommand.Mark("kernel")); err != nil {
+			t.Fatal(err)
+		}
+		o.after(5 * time.Second)
+		if n := o.out(); n != 0 {
+			t.Errorf("%d are out, and nobody else has them", n)
+		}
+		o.cover(services, "b", "c", "d")
+		missing := ours[0][:strings.IndexByte(ours[0], ':')]
+		o.passing[missing] = nil
+		o.tell()
+		o.after(4 * time.Second)
+		if n := o.out(); n != len(ours)-1 {
+			t.Errorf("%d are out, want %d", n, len(ours)-1)
+		}
+		o.after(10 * time.Second)
+		if n := len(c.Services()); n != 2 { // with the marker
+			t.Errorf("%d services are left, want one and the marker", n)
+		}
+		o.after(20 * time.Second)
+		if n := o.out(); n != 1 {
+			t.Errorf("%d are out, want the last one too", n)
+		}
+		if err := local.Unmark(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		o.after(time.Minute).announces(ours...)
+		if n := o.out(); n != 0 {
+			t.Errorf("%d are out after the maintenance", n)
+		}
+	})
+}
+
+// TestTheOthersHearOfMaintenance by what the daemon says of itself.
+func TestTheOthersHearOfMaintenance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		a := newAnnouncer(t, c, ":28500", &logBuffer{})
+		time.Sleep(time.Second)
+		cfg := config.Default()
+		spreadOut(&cfg)
+		a.configs.put(cfg)
+		a.marks.put(true)
+		time.Sleep(time.Second)
+		if got := c.Services()[selfID].Meta[register.MetaDraining]; got != "true" {
+			t.Errorf("the mark is %q", got)
+		}
+	})
+}

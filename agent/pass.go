@@ -138,7 +138,7 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	r.guard.keep(pass.Plan, r.before, restored)
 	r.before = pass.Desired
 	pass.Waiting = waiting(pass)
-	pass.Plan = pass.Plan.Maintain(pass.Actual.Standing(), pass.Actual)
+	pass.Plan = pass.Plan.Maintain(pass.Actual.Standing(), pass.Actual).Spare(r.sharer.spared(pass.Leaving, time.Now()))
 	pass.Took = time.Since(pass.Start)
 	return pass, nil
 }

@@ -48,6 +48,12 @@ func (m Members) Names() []string {
 	return names
 }
 
+// Without returns the members but one.
+func (m Members) Without(name string) Members {
+	m.list = slices.DeleteFunc(slices.Clone(m.list), func(r ranked) bool { return r.Name == name })
+	return m
+}
+
 // Holders returns the names of the members that announce the service of a KV key, the first
 // in rank first: as many as there should be copies, or all that are eligible if there are
 // not more. It depends on nothing else, in particular not on who asks: when a member goes,
