@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"unicode"
 
@@ -71,6 +72,12 @@ func maintenanceOn(c *cli.Context) error {
 		return err
 	}
 	return n.wait(c, func(catalog register.Actual) []register.ID {
+		if n.config.Spread.Copies > 0 { // what others have taken over goes from here
+			maps.DeleteFunc(actual.Ours, func(id register.ID, _ register.Registered) bool {
+				_, there := catalog.Ours[id]
+				return !there
+			})
+		}
 		return unlike(actual, catalog, true)
 	})
 }

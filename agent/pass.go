@@ -121,7 +121,7 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	tree := kvschema.Compose(belief.Readings())
 	pass.Desired, pass.Problems = r.mapping.Desired(tree, r.node)
 	var err error
-	if pass.Actual, err = r.local.Actual(ctx, pass.Desired); err != nil {
+	if pass.Actual, err = r.local.Actual(ctx, r.sharer.alone(pass.Desired)); err != nil {
 		return pass, err
 	}
 	lost := register.Lost(pass.Desired, pass.Actual, belief.Snapshot.Index)

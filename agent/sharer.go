@@ -45,6 +45,11 @@ func (s *sharer) adopt(view spread.View) {
 	s.view, s.pause, s.due = view, sharePause, time.Time{}
 }
 
+// alone returns what would be announced by a node that holds nothing.
+func (s *sharer) alone(desired register.Desired) register.Desired {
+	return s.view.Share(desired, register.Actual{}, nil).Desired
+}
+
 // share returns the share of this moment. It asks the servers, if it is time to, what may be
 // let go.
 func (s *sharer) share(ctx context.Context, desired register.Desired, actual register.Actual, now time.Time) spread.Share {

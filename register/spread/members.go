@@ -90,6 +90,34 @@ func (m Members) Holders(key string, copies int, eligible kvschema.Selector) []s
 	return names
 }
 
+// Elsewhere tells whether there are as many holders as copies, and the node of this name is
+// none of them. It is [Members.Holders] for one who only wants to know that, and much
+// quicker. There must be a copy at least.
+func (m Members) Elsewhere(self, key string, copies int, eligible kvschema.Selector) bool {
+	hash := xxhash.Sum64String(key)
+	at, takesPart := slices.BinarySearchFunc(m.list, self, func(r ranked, name string) int { return cmp.Compare(r.Name, name) })
+	var own uint64
+	if takesPart {
+		takesPart = len(eligible) == 0 || eligible.Matches(m.list[at].Meta)
+		own = mix(hash ^ m.list[at].hash)
+	}
+	var before int // in rank
+	for i, member := range m.list {
+		if takesPart {
+			if score := mix(hash ^ member.hash); score < own || score == own && i >= at {
+				continue
+			}
+		}
+		if len(eligible) == 0 || eligible.Matches(member.Meta) {
+			before++
+		}
+		if before >= copies {
+			return true
+		}
+	}
+	return false
+}
+
 // mix makes every bit of the result depend on every bit of x, so that the scores of a node
 // have nothing to do with each other. It is the finalizer of splitmix64 (Steele, Lea and
 // Flood, 2014). It never changes: two versions in one fleet would not agree.

@@ -55,6 +55,12 @@ func TestAsManyHoldersAsCopies(t *testing.T) {
 			}
 			seen[holder] = true
 		}
+		for _, asks := range append(all, spread.Member{Name: "one that takes no part"}) {
+			want := len(got) == copies && !slices.Contains(got, asks.Name)
+			if is := spread.NewMembers(all...).Elsewhere(asks.Name, name, copies, selector); copies > 0 && is != want {
+				t.Fatalf("for %s it is elsewhere: %v, want %v", asks.Name, is, want)
+			}
+		}
 		shuffled := spread.NewMembers(append(rapid.Permutation(all).Draw(t, "order"), all...)...)
 		if d := cmp.Diff(got, shuffled.Holders(name, copies, selector)); d != "" {
 			t.Fatalf("the order matters: %s", d)

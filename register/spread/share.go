@@ -66,13 +66,12 @@ func (v View) Share(desired register.Desired, actual register.Actual, released m
 	}
 	for id, want := range desired.Want {
 		key := want.Key()
-		holders, others := v.holders(want)
 		switch {
-		case !others:
+		case !v.others(want):
 		case held[key] && v.Mode == Pending:
 		case held[key] && !released[key]:
 			leaving := share.Leaving[key]
-			share.Leaving[key] = Leaving{Holders: holders, Ports: append(leaving.Ports, want)}
+			share.Leaving[key] = Leaving{Holders: v.Holders(want), Ports: append(leaving.Ports, want)}
 		default:
 			delete(share.Desired.Want, id)
 			share.Desired.Elsewhere[key] = struct{}{}
@@ -81,26 +80,24 @@ func (v View) Share(desired register.Desired, actual register.Actual, released m
 	return share
 }
 
-// holders returns who announces a service, and whether that is others alone. Where there
-// are fewer nodes than there should be copies, everybody does.
-func (v View) holders(want register.Registration) (holders []string, others bool) {
+// others tells whether only others announce a service, as far as is known. Where there are
+// fewer nodes than there should be copies, everybody does.
+func (v View) others(want register.Registration) bool {
 	switch {
 	case want.Copies == 0 || v.Mode == Alone:
-		return nil, false
+		return false
 	case v.Mode == Pending:
-		return nil, true
+		return true
 	}
-	holders = v.Members.Holders(want.Key(), want.Copies, want.Nodes)
-	return holders, len(holders) >= want.Copies && !slices.Contains(holders, v.Self)
+	return v.Members.Elsewhere(v.Self, want.Key(), want.Copies, want.Nodes)
 }
 
 // Holders returns the nodes that announce a service, nil if all do.
 func (v View) Holders(want register.Registration) []string {
-	if v.Mode != Shared {
+	if want.Copies == 0 || v.Mode != Shared {
 		return nil
 	}
-	holders, _ := v.holders(want)
-	return holders
+	return v.Members.Holders(want.Key(), want.Copies, want.Nodes)
 }
 
 // Released tells whether a service that leaves may go, given on which nodes the servers have
