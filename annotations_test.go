@@ -62,7 +62,7 @@ func settingTable() string {
 	b.WriteString("| setting | default | what it does |\n|---|---|---|\n")
 	defaults := config.Default()
 	for _, s := range defaults.Settings() {
-		if block, _, _ := strings.Cut(s.Name, "."); block != "services" && block != "node" && block != "check" {
+		if block, _, _ := strings.Cut(s.Name, "."); block != "services" && block != "node" && block != "check" && block != "spread" {
 			continue
 		}
 		value := "empty"

@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"unicode"
 
@@ -17,7 +19,8 @@ import (
 const maxReason = 200
 
 func maintenanceCommand() *cli.Command {
-	on := append(waitFlags(), &cli.StringFlag{Name: "reason", Usage: "say why, for all who look"})
+	on := append(waitFlags(), &cli.StringFlag{Name: "reason", Usage: "say why, for all who look"},
+		&cli.BoolFlag{Name: "now", Usage: "do not wait for other nodes to take over, where services are spread"})
 	return &cli.Command{
 		Name:         "maintenance",
 		Usage:        "take this node out of the load balancers, and back",
@@ -56,6 +59,11 @@ func maintenanceOn(c *cli.Context) error {
 	if err != nil {
 		return errOnce(err)
 	}
+	if n.config.Spread.Copies > 0 && !c.Bool("now") {
+		if actual, err = n.handOver(c); err != nil {
+			return errOnce(err)
+		}
+	}
 	if err := n.apply(c, register.Plan{}.Maintain(actual.Standing(), actual), "entering"); err != nil {
 		return err
 	}
@@ -64,8 +72,33 @@ func maintenanceOn(c *cli.Context) error {
 		return err
 	}
 	return n.wait(c, func(catalog register.Actual) []register.ID {
+		if n.config.Spread.Copies > 0 { // what others have taken over goes from here
+			maps.DeleteFunc(actual.Ours, func(id register.ID, _ register.Registered) bool {
+				_, there := catalog.Ours[id]
+				return !there
+			})
+		}
 		return unlike(actual, catalog, true)
 	})
+}
+
+// handOver waits until the daemon has taken the services out, which it does one by one as
+// other nodes take over. After the time that it has for that, they are taken out here.
+func (n node) handOver(c *cli.Context) (actual register.Actual, err error) {
+	fmt.Fprintf(c.App.ErrWriter, "Waiting up to %s for other nodes to take over; --now does not.\n", register.HandOver) //nolint:errcheck // nothing is left to tell it to
+	err = poll(c.Context, register.HandOver, func(ctx context.Context) (bool, error) {
+		actual, err = n.local.Actual(ctx, register.Desired{})
+		for _, have := range actual.Ours {
+			if _, out := have.Maintenance(); !out {
+				return false, err
+			}
+		}
+		return err == nil, err
+	})
+	if errors.Is(err, errTimeout) {
+		return n.local.Actual(c.Context, register.Desired{})
+	}
+	return actual, err
 }
 
 // maintenanceOff removes the marker first: a daemon must not put back what we lift.

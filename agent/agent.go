@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/config"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
+	"github.com/k8s-registrar/k8s-registrar/register/spread"
 )
 
 // Agent is the daemon.
@@ -89,7 +90,9 @@ func (a *Agent) tree() tree {
 // being away is not one.
 func (a *Agent) Run(ctx context.Context) error {
 	snapshots, tokens, allowed := newNews[Snapshot](), newNews[struct{}](), newNews[struct{}]()
+	views, marks := newNews[spread.View](), newNews[bool]()
 	loop := a.loop(snapshots, tokens)
+	loop.views, loop.marks = views, marks
 	loop.stopped = ctx.Done()
 	group, ctx := errgroup.WithContext(ctx)
 	serve, address, err := a.http(ctx)
@@ -103,7 +106,8 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.drift(loop, "checks", askChecks(a.client), true),
 		a.rotation(tokens, allowed),
 		a.renewal(),
-		a.announcer(address),
+		a.announcer(address, marks),
+		a.membership(views),
 		loop,
 		a.notifier,
 		a.reloader,
@@ -207,7 +211,7 @@ func (a *Agent) renewal() *renewal {
 	}
 }
 
-func (a *Agent) announcer(address net.Addr) *announcer {
+func (a *Agent) announcer(address net.Addr, marks news[bool]) *announcer {
 	log := a.log.Named("announce")
 	return &announcer{
 		local:   register.NewLocal(a.client, register.Owner{Instance: a.config.Instance}),
@@ -216,6 +220,7 @@ func (a *Agent) announcer(address net.Addr) *announcer {
 		config:  a.config,
 		configs: a.reloader.ownConfigs,
 		tokens:  a.reloader.ownTokens,
+		marks:   marks,
 		voice:   newVoice(log, "announcing the daemon itself"),
 		log:     log,
 	}
@@ -223,6 +228,9 @@ func (a *Agent) announcer(address net.Addr) *announcer {
 
 func (a *Agent) loop(snapshots news[Snapshot], tokens news[struct{}]) *loop {
 	log := a.log.Named("reconcile")
+	if a.config.Spread.Copies > 0 {
+		a.reconciler.sharer.adopt(spread.View{Mode: spread.Pending})
+	}
 	return &loop{
 		reconciler: a.reconciler,
 		approvals:  approvals{kv: a.client.KV(), keyPath: a.config.KeyPath, used: map[string]uint64{}},

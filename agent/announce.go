@@ -28,6 +28,8 @@ type announcer struct {
 	config  config.Config
 	configs news[config.Config]
 	tokens  news[struct{}] // another token is in force
+	marks   news[bool]     // whether the node is in maintenance
+	marked  bool
 	voice   *voice
 	log     hclog.Logger
 }
@@ -49,6 +51,7 @@ func (a *announcer) run(ctx context.Context) error {
 		case a.config = <-a.configs:
 			ours = true
 		case <-a.tokens:
+		case a.marked = <-a.marks:
 		case <-time.After(announcePause):
 		}
 	}
@@ -87,7 +90,7 @@ func (a *announcer) turn(ctx context.Context) error {
 
 // self says where the daemon is to be found.
 func (a *announcer) self(ctx context.Context) (register.Self, error) {
-	self := register.Self{Name: a.config.Telemetry.Announce}
+	self := register.Self{Name: a.config.Telemetry.Announce, Draining: a.marked && a.config.Spread.Copies > 0}
 	web, err := ReadWebConfig(a.config.Telemetry)
 	if err != nil {
 		return self, err

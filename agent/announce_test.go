@@ -25,7 +25,7 @@ func newAnnouncer(t *testing.T, c *consultest.Consul, listen string, text *logBu
 	log := newLogger(text)
 	a := &announcer{
 		local: register.NewLocal(c.Client(), register.Owner{Instance: "default"}), token: func() bool { return false },
-		address: address, config: config.Default(), configs: newNews[config.Config](), tokens: newNews[struct{}](),
+		address: address, config: config.Default(), configs: newNews[config.Config](), tokens: newNews[struct{}](), marks: newNews[bool](),
 		voice: newVoice(log, "announcing"), log: log,
 	}
 	a.config.Telemetry.Announce = "k8s-registrar"

@@ -54,6 +54,8 @@ type board struct {
 	token       TokenStatus
 	files       FilesStatus
 	loaded      ConfigStatus
+	spread      SpreadStatus
+	copies      int
 	chronicle   chronicle
 }
 
@@ -66,6 +68,7 @@ func newBoard(cfg config.Config) *board {
 		beats:       newNews[struct{}](),
 		started:     now,
 		loaded:      ConfigStatus{Loaded: now},
+		copies:      cfg.Spread.Copies,
 	}
 }
 
@@ -117,6 +120,7 @@ func (b *board) passed(pass Pass, v *verifier, others int, err error) {
 		b.node, b.desired, b.waits = pass.Node, len(pass.Desired.Want), pass.Waiting
 		b.maintenance = maintenanceStatus(pass.Actual)
 		b.list(pass)
+		b.spread.show(pass)
 		b.token.Others = others
 		b.problems = problemStatuses(problems(pass, v), b.problems, now)
 	}
@@ -131,7 +135,9 @@ func (b *board) list(pass Pass) {
 	}
 	for _, id := range touched {
 		if have, ours := pass.Actual.Ours[id]; ours {
-			b.services[id] = serviceStatus(have)
+			service := serviceStatus(have)
+			service.Nodes = pass.View.Holders(pass.Desired.Want[id])
+			b.services[id] = service
 		} else {
 			delete(b.services, id)
 		}
@@ -178,7 +184,7 @@ func (b *board) filesRead(err error) {
 func (b *board) adopt(cfg config.Config) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.maxPassAge = maxPassAge(cfg)
+	b.maxPassAge, b.copies = maxPassAge(cfg), cfg.Spread.Copies
 }
 
 // configured notes that a configuration is in force, or why a newer one is not.
@@ -251,6 +257,7 @@ func (b *board) status(now time.Time) Status {
 		Token:     b.token,
 		TLS:       b.files,
 		Config:    b.loaded,
+		Spread:    b.shares(),
 		Changes:   newestFirst(b.chronicle.changes),
 		Errors:    newestFirst(b.chronicle.errors),
 		NotReady:  b.notReady(now),

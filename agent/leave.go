@@ -29,6 +29,11 @@ func (l *loop) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
 	start := time.Now()
+	if l.reconciler.config.Spread.Copies > 0 { // first of all: the others take over what goes
+		if _, err := l.reconciler.local.Withdraw(ctx); err != nil {
+			l.log.Error("stopping: the other nodes are not told", "error", err)
+		}
+	}
 	actual, err := l.reconciler.local.Actual(ctx, register.Desired{})
 	if err != nil {
 		l.log.Error("stopping: the services stay as they are", "on_stop", onStop, "error", err)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
@@ -66,8 +67,14 @@ func (l *ledger) enter(part Pass, s scope) Pass {
 			delete(whole.Actual.Ours, id)
 		}
 		delete(whole.Desired.Keep, key)
+		delete(whole.Desired.Elsewhere, key)
+		delete(whole.Leaving, key)
 		delete(l.ids, key)
 	}
+	for key := range part.Desired.Elsewhere {
+		whole.Desired.Elsewhere[key] = struct{}{}
+	}
+	maps.Copy(whole.Leaving, part.Leaving)
 	for id, want := range part.Desired.Want {
 		whole.Desired.Want[id] = want
 		l.ids[want.Key()] = append(l.ids[want.Key()], id)

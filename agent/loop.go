@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/k8s-registrar/k8s-registrar/config"
+	"github.com/k8s-registrar/k8s-registrar/register/spread"
 )
 
 // loop owns the state: what is believed of the tree, what was decoded of it, how
@@ -26,6 +27,8 @@ type loop struct {
 	returns    news[struct{}]
 	tokens     news[struct{}]
 	configs    news[config.Config]
+	views      news[spread.View]
+	marks      news[bool] // for the announcer: whether the node is in maintenance
 	resync     time.Duration
 	board      *board
 	metrics    *metrics
@@ -60,6 +63,8 @@ type loop struct {
 	due time.Time
 	// stopped is closed when we are told to stop, and not when another task has failed.
 	stopped <-chan struct{}
+	// marked tells that the node was in maintenance when the last pass looked.
+	marked bool
 	// asking is about looking for approvals.
 	asking *voice
 }
@@ -87,6 +92,7 @@ const (
 	callToken
 	callPulse
 	callConfig
+	callView
 )
 
 func (l *loop) run(ctx context.Context) error {
@@ -223,6 +229,10 @@ func (l *loop) sleep(ctx context.Context) call {
 	case fresh := <-l.configs:
 		l.adopt(fresh)
 		return callConfig
+	case fresh := <-l.views:
+		l.reconciler.sharer.adopt(fresh)
+		l.ledger = nil // it may all be another's now
+		return callView
 	}
 }
 
@@ -244,7 +254,10 @@ func (l *loop) wait(pass Pass, err error) time.Duration {
 	case pass.More:
 		return 0
 	case l.verifier.busy() || l.rotating:
-		return min(wait, verifyPause)
+		wait = min(wait, verifyPause)
+	}
+	if len(pass.Leaving) > 0 {
+		wait = min(wait, max(0, time.Until(l.reconciler.sharer.next())))
 	}
 	return wait
 }

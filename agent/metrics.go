@@ -39,6 +39,10 @@ type metrics struct {
 	filesGood      prometheus.Gauge
 	configGood     prometheus.Gauge
 	configLast     prometheus.Gauge
+	members        prometheus.Gauge
+	membersSeen    prometheus.Gauge
+	elsewhere      prometheus.Gauge
+	leaving        prometheus.Gauge
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -76,6 +80,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		filesGood:      gauge("tls_files_good", "1 if the certificates for Consul are in force as they are in their files, or there are no such files."),
 		configGood:     gauge("config_last_reload_successful", "1 if the last reading of the configuration succeeded, 0 if it was refused."),
 		configLast:     gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was read."),
+		members:        gauge("spread_members", "Nodes among which services are shared out; 0 if they are not."),
+		membersSeen:    gauge("spread_last_success_timestamp_seconds", "When Consul's servers last told which nodes those are."),
+		elsewhere:      gauge("spread_elsewhere_services", "Keys whose services only other nodes announce."),
+		leaving:        gauge("spread_leaving_services", "Keys whose services other nodes should announce, and this one does until they have them passing."),
 	}
 	m.tokenGood.Set(1)
 	m.filesGood.Set(1)
@@ -130,6 +138,7 @@ func (m *metrics) passed(pass Pass, err error) {
 	if !pass.Compared() {
 		return
 	}
+	m.shared(pass)
 	m.withheld.Set(float64(len(pass.Belief.Withheld) + len(pass.Lost)))
 	m.deferred.Set(float64(len(pass.Deferred)))
 	m.reconcileTime.Observe(pass.Took.Seconds())

@@ -47,8 +47,9 @@ func TestMetricsNames(t *testing.T) {
 		"kv_watch_last_success_timestamp_seconds", "kv_withheld_keys",
 		"last_catalog_verification_timestamp_seconds", "last_reconcile_success_timestamp_seconds", "maintenance",
 		"pending_removals", "quarantined_services", "reconcile_duration_seconds", "reconcile_total",
-		"registered_services", "taken_ids", "tls_files_good", "token_file_good", "token_old_revocable_timestamp_seconds",
-		"warned_services",
+		"registered_services",
+		"spread_elsewhere_services", "spread_last_success_timestamp_seconds", "spread_leaving_services", "spread_members",
+		"taken_ids", "tls_files_good", "token_file_good", "token_old_revocable_timestamp_seconds", "warned_services",
 	}
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -54,6 +54,8 @@ func (l *loop) calm() bool {
 func (r *reconciler) prepareSome(ctx context.Context, belief Belief, s scope, whole *ledger) (Pass, bool) {
 	pass := Pass{Belief: belief, Start: time.Now(), Node: r.node}
 	pass.Desired, pass.Problems = r.mapping.Desired(kvschema.Compose(s.readings), r.node)
+	share := r.sharer.view.Share(pass.Desired, whole.pass.Actual, nil) // nothing is let go here
+	pass.Desired, pass.View, pass.Leaving = share.Desired, r.sharer.view, share.Leaving
 	pass.Touched = whole.of(s.keys, pass.Desired)
 	if len(pass.Touched) > mostNarrow {
 		return pass, false

@@ -2,8 +2,10 @@ package agent
 
 import (
 	"context"
+	"time"
 
 	"github.com/k8s-registrar/k8s-registrar/register"
+	"github.com/k8s-registrar/k8s-registrar/register/spread"
 )
 
 // Plan compares the tree with the local agent once, and changes nothing. Its error
@@ -13,6 +15,7 @@ func (a *Agent) Plan(ctx context.Context) (Pass, error) {
 	if err != nil {
 		return Pass{}, err
 	}
+	a.reconciler.sharer.adopt(a.glance(ctx))
 	return a.reconciler.prepare(ctx, Belief{Snapshot: snapshot})
 }
 
@@ -25,6 +28,19 @@ func (a *Agent) Apply(ctx context.Context, pass Pass, done func(register.Outcome
 	}
 	defer held.Close() //nolint:errcheck // nothing is left to do with it
 	return a.reconciler.apply(ctx, pass, done), nil
+}
+
+// glance looks once who takes part. Nothing is let go on the strength of that.
+func (a *Agent) glance(ctx context.Context) spread.View {
+	if a.config.Spread.Copies == 0 {
+		return spread.View{}
+	}
+	seen, self, err := a.membership(nil).look(ctx)
+	if err != nil {
+		return spread.View{} // as a daemon does that never knew the others
+	}
+	now := time.Now()
+	return spread.View{Mode: spread.Shared, Self: self, Members: spread.Roll{}.See(seen, now).Members(), Since: now}
 }
 
 // know reads the tree once, in the surest way.

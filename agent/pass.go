@@ -10,6 +10,7 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/health"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
+	"github.com/k8s-registrar/k8s-registrar/register/spread"
 )
 
 // Pass is one comparison of the tree with the local agent, and what came of it.
@@ -33,6 +34,10 @@ type Pass struct {
 	Deferred []Deferred
 	// Report is what became of the plan's steps.
 	Report register.Report
+	// View is who takes part in sharing services out, and Leaving are the services that fall
+	// to others and that this node still announces, by their keys.
+	View    spread.View
+	Leaving map[string]spread.Leaving
 	// Waiting are the sets of removals that a human has to approve.
 	Waiting []Waiting
 	// More tells that the plan was too long for one pass, or that it gave way to news: the
@@ -81,6 +86,7 @@ type reconciler struct {
 	local   *register.Local
 	mapping register.Mapping
 	guard   guard
+	sharer  sharer
 	config  config.Config
 	token   *Token
 	node    register.Node
@@ -88,7 +94,7 @@ type reconciler struct {
 }
 
 func newReconciler(cfg config.Config, local *register.Local, token *Token) *reconciler {
-	r := &reconciler{local: local, token: token}
+	r := &reconciler{local: local, token: token, sharer: sharer{local: local}}
 	r.adopt(cfg)
 	return r
 }
@@ -98,6 +104,7 @@ func (r *reconciler) adopt(cfg config.Config) {
 	r.config = cfg
 	r.mapping.Owner = register.Owner{Instance: cfg.Instance}
 	r.mapping.Health = health.Settings(cfg.Check)
+	r.mapping.Copies = cfg.Spread.Copies
 	r.guard.budget = register.Budget{Min: cfg.Guard.Min, Percent: cfg.Guard.Percent, Unlimited: cfg.Guard.AllowRemovals}
 	r.local.Workers = cfg.Reconcile.Workers
 }
@@ -114,7 +121,7 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	tree := kvschema.Compose(belief.Readings())
 	pass.Desired, pass.Problems = r.mapping.Desired(tree, r.node)
 	var err error
-	if pass.Actual, err = r.local.Actual(ctx, pass.Desired); err != nil {
+	if pass.Actual, err = r.local.Actual(ctx, r.sharer.alone(pass.Desired)); err != nil {
 		return pass, err
 	}
 	lost := register.Lost(pass.Desired, pass.Actual, belief.Snapshot.Index)
@@ -122,6 +129,8 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	for _, key := range pass.Lost {
 		pass.Desired.Keep[key] = struct{}{}
 	}
+	share := r.sharer.share(ctx, pass.Desired, pass.Actual, time.Now())
+	pass.Desired, pass.View, pass.Leaving = share.Desired, r.sharer.view, share.Leaving
 	r.mapping.Renew(pass.Desired, pass.Actual, r.node)
 	restored := r.guard.restore(pass.Desired, pass.Actual)
 	plan := register.Diff(pass.Desired, pass.Actual)
@@ -129,7 +138,7 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	r.guard.keep(pass.Plan, r.before, restored)
 	r.before = pass.Desired
 	pass.Waiting = waiting(pass)
-	pass.Plan = pass.Plan.Maintain(pass.Actual.Standing(), pass.Actual)
+	pass.Plan = pass.Plan.Maintain(pass.Actual.Standing(), pass.Actual).Spare(r.sharer.spared(pass.Leaving, time.Now()))
 	pass.Took = time.Since(pass.Start)
 	return pass, nil
 }

@@ -24,6 +24,7 @@ type reloader struct {
 	configs    news[config.Config] // for the loop
 	ownConfigs news[config.Config] // for the announcer
 	ownTokens  news[struct{}]      // for the announcer: another token is in force
+	members    news[config.Config] // for the membership
 	tokens     news[Access]
 	files      news[TLSFiles]
 
@@ -36,7 +37,7 @@ func newReloader(cfg config.Config, access Access, log hclog.Logger, notifier *n
 	return &reloader{
 		config: cfg, access: access,
 		hints: newNews[struct{}](), asks: make(chan chan error),
-		configs: newNews[config.Config](), ownConfigs: newNews[config.Config](), ownTokens: newNews[struct{}](), tokens: newNews[Access](), files: newNews[TLSFiles](),
+		configs: newNews[config.Config](), ownConfigs: newNews[config.Config](), ownTokens: newNews[struct{}](), members: newNews[config.Config](), tokens: newNews[Access](), files: newNews[TLSFiles](),
 		log: log, notifier: notifier, show: show,
 	}
 }
@@ -96,6 +97,7 @@ func (r *reloader) reload() error {
 	r.log.SetLevel(hclog.LevelFromString(fresh.Log.Level))
 	r.configs.put(fresh)
 	r.ownConfigs.put(fresh)
+	r.members.put(fresh)
 	r.tokens.put(access)
 	r.files.put(access.TLS)
 	r.log.Info("the configuration was read again", "changed", strings.Join(changed, ", "))

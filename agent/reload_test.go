@@ -182,7 +182,7 @@ func TestEverySettingIsAdopted(t *testing.T) {
 	// Read from the configuration whenever they are needed, or handled by the reloader.
 	direct := []string{
 		"on_stop", "node.address", "node.interface", "log.level", "consul.token", "consul.token_file", "consul.ca_file", "consul.cert_file",
-		"consul.key_file", "consul.tls_server_name", "telemetry.announce",
+		"consul.key_file", "consul.tls_server_name", "telemetry.announce", "spread.hold", "spread.settle",
 	}
 	texts := []string{"true", "3", "17s", "100ms", "17m", "warn", "json", "passing", "10.0.0.9", "127.0.0.1:1", "x", "/x", "maintenance", "LoadBalancer", "all", "x-{name}", "a=b", "v3", "false", "v1-freeze=warn"}
 	for i, s := range new(config.Config).Settings() {

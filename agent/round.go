@@ -153,8 +153,13 @@ func (l *loop) others(pass Pass) int {
 func (l *loop) show(pass Pass, err error) {
 	l.board.passed(pass, &l.verifier, l.others(pass), err)
 	l.metrics.passed(pass, err)
-	if pass.Compared() {
-		l.teller.tell(pass, &l.verifier)
+	if !pass.Compared() {
+		return
+	}
+	l.teller.tell(pass, &l.verifier)
+	if marked := pass.Actual.Marker != ""; marked != l.marked {
+		l.marked = marked
+		l.marks.put(marked)
 	}
 }
 

@@ -32,6 +32,8 @@ type Status struct {
 	Token   TokenStatus   `json:"token"`
 	TLS     FilesStatus   `json:"tls"`
 	Config  ConfigStatus  `json:"config"`
+	// Spread is nil if every node announces everything.
+	Spread *SpreadStatus `json:"spread,omitempty"`
 	// Changes and Errors are the last of each, newest first.
 	Changes []ChangeStatus `json:"changes"`
 	Errors  []ErrorStatus  `json:"errors"`
@@ -126,6 +128,8 @@ type ServiceStatus struct {
 	Check string `json:"check,omitempty"`
 	// Output is what the check said, unless it is passing.
 	Output string `json:"output,omitempty"`
+	// Nodes are those that announce it; none if all do.
+	Nodes []string `json:"nodes,omitempty"`
 	// Changed is when the daemon last changed it; zero if it has not since it started.
 	Changed time.Time `json:"changed,omitzero"`
 }

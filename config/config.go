@@ -34,6 +34,7 @@ type Config struct {
 	Watch     Watch
 	Reconcile Reconcile
 	Guard     Guard
+	Spread    Spread
 	Telemetry Telemetry
 	Log       Log
 }
@@ -124,6 +125,13 @@ type Guard struct {
 	AllowRemovals bool // do not ask: remove whatever the tree says
 }
 
+// Spread says how many nodes announce a service, if not all do.
+type Spread struct {
+	Copies int           // nodes that announce a service, unless it says otherwise; 0: all do
+	Hold   time.Duration // how long a node that is gone keeps its share, 0s to 10m
+	Settle time.Duration // how long a node that came waits for one, 0s to 1h
+}
+
 // Telemetry says where metrics and status are served.
 type Telemetry struct {
 	Listen string // host:port; empty: nowhere
@@ -178,6 +186,7 @@ func Default() Config {
 		},
 		Reconcile: Reconcile{Resync: 45 * time.Second, Verify: 5 * time.Minute, Workers: 2},
 		Guard:     Guard{Min: 10, Percent: 20},
+		Spread:    Spread{Hold: 5 * time.Second, Settle: 30 * time.Second},
 		Telemetry: Telemetry{Listen: ":28500"},
 		Log:       Log{Level: "info", Format: "text"},
 	}

@@ -246,6 +246,29 @@ guard {
   allow_removals = false
 }
 
+# From how many nodes a service is announced. See docs/scaling.md.
+spread {
+  # A number of nodes; 0 is all of them. With 3, Consul's servers hold three
+  # instances of each service and not one for each node: for fleets where nodes
+  # times services are too many for them. The daemons share the services out
+  # among themselves, and know each other by telemetry.announce, which has to be
+  # the same name on every node. One that does not know the others announces
+  # everything. The annotation k8s-registrar/spread says it for one Service;
+  # with more copies here than nodes only those that ask for fewer are spread.
+  copies = 0
+
+  # How long a node that is gone keeps its share, "0s" to "10m". Consul takes
+  # some seconds to find that a node is dead; 5s more let it come back from a
+  # short interruption without anything moving. A daemon that alone is away,
+  # while the Consul agent of its node is not, has a minute: what it has
+  # announced goes on.
+  hold = "5s"
+
+  # How long a node that came waits for its share, "0s" to "1h". 30s keep one
+  # that comes and goes from moving services each time.
+  settle = "30s"
+}
+
 telemetry {
   # Where metrics, health and status are served, as host:port. No host means
   # all addresses, and an empty text turns the listener off. 28500 is outside

@@ -53,7 +53,7 @@ func (c *Config) Settings() []Setting {
 		{"on_stop", "when told to stop `DO` this with the services: keep, maintenance or deregister", of(&c.OnStop, oneOf(Keep, Maintenance, Deregister))},
 	},
 		c.Consul.settings(), c.Node.settings(), c.Services.settings(), c.Traefik.settings(), c.Check.settings(), c.Watch.settings(),
-		c.Reconcile.settings(), c.Guard.settings(), c.Telemetry.settings(), c.Log.settings())
+		c.Reconcile.settings(), c.Guard.settings(), c.Spread.settings(), c.Telemetry.settings(), c.Log.settings())
 }
 
 func (c *Consul) settings() []Setting {
@@ -134,6 +134,14 @@ func (g *Guard) settings() []Setting {
 		{"guard.min", "remove up to `N` services without asking", of(&g.Min, wholeIn(0, 1_000_000))},
 		{"guard.percent", "remove up to `N` percent of the services without asking", of(&g.Percent, wholeIn(0, 100))},
 		{"guard.allow_removals", "remove any number of services without asking", of(&g.AllowRemovals, boolean)},
+	}
+}
+
+func (s *Spread) settings() []Setting {
+	return []Setting{
+		{"spread.copies", "announce every service from `N` of the nodes; 0: from all", of(&s.Copies, wholeIn(0, 100_000))},
+		{"spread.hold", "let a node that is gone keep its share for `DURATION`", of(&s.Hold, durationIn(0, 10*time.Minute))},
+		{"spread.settle", "let a node that came wait `DURATION` for a share", of(&s.Settle, durationIn(0, time.Hour))},
 	}
 }
 

@@ -69,6 +69,10 @@ func TestGood(t *testing.T) {
 		{"guard.percent", "100", ""},
 		{"guard.allow_removals", "1", "true"},
 
+		{"spread.copies", "100000", ""},
+		{"spread.hold", "0s", ""},
+		{"spread.settle", "1h", ""},
+
 		{"telemetry.listen", "", ""},
 		{"telemetry.listen", ":0", ""},
 		{"telemetry.listen", "[::]:28500", ""},

@@ -36,7 +36,7 @@ func conflicts(c Config) []conflict {
 			"consul.cert_file and consul.key_file need each other: set both, or neither",
 		},
 	}
-	return slices.Concat(list, addressed(c), unserved(c.Telemetry), unencrypted(c.Consul))
+	return slices.Concat(list, addressed(c), strangers(c), unserved(c.Telemetry), unencrypted(c.Consul))
 }
 
 // addressed finds addresses that would not be used.
@@ -52,6 +52,14 @@ func addressed(c Config) []conflict {
 			"services.dual_stack announces the addresses of the node, and services.address another one: leave one of them out",
 		},
 	}
+}
+
+// strangers finds nodes that could not know each other.
+func strangers(c Config) []conflict {
+	return []conflict{{
+		"spread.copies", "telemetry.announce", c.Spread.Copies > 0 && c.Telemetry.Announce == "",
+		"spread.copies is set, but telemetry.announce is empty and no node would know of the others: set telemetry.announce to \"k8s-registrar\", the same on every node",
+	}}
 }
 
 // unserved finds what would have no effect without a listener.

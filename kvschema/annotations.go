@@ -41,6 +41,8 @@ func serviceAnnotations() []Annotation {
 			func(d *draft, v string) error { return boolean(&d.ignore, v) }},
 		{"nodes", "conditions such as `role=edge,zone!=b,gpu,!spare`", "the Service is announced only by nodes whose meta in Consul fulfils all of them",
 			func(d *draft, v string) (err error) { d.service.Nodes, err = parseSelector(v); return err }},
+		{"spread", "`all` or 1 to 100000", "on how many of those nodes it is announced, instead of `spread.copies`, where that is not 0",
+			func(d *draft, v string) error { return d.readCopies(v) }},
 		{"name", "a DNS label", "its name in Consul, instead of what `services.name` makes",
 			func(d *draft, v string) error { return d.readName(v) }},
 		{"port", "the name or number of a port", "the port that carries the plain name, instead of the first",

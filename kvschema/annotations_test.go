@@ -98,6 +98,8 @@ func TestEveryAnnotationIsRead(t *testing.T) {
 				{Key: "a", Value: "b"},
 			}
 		}},
+		{[]string{"/spread", "2"}, func(s *kvschema.Service) { s.Copies = &two }},
+		{[]string{"/spread", "all"}, func(s *kvschema.Service) { s.Copies = &none }},
 		{[]string{"/check.type", "https", "/check.path", "/healthz?full=1", "/check.host", "cart.example.com"}, func(s *kvschema.Service) {
 			s.Check = kvschema.Check{Kind: "https", Path: "/healthz?full=1", Host: "cart.example.com"}
 		}},
@@ -183,11 +185,11 @@ func TestBadAnnotationIsAProblem(t *testing.T) {
 }
 
 func TestUnknownAnnotationIsAWarning(t *testing.T) {
-	tree, _ := readBy(t, kvschema.Rules{}, annotated(t, three, "/spread", "3", "k8s-registrar.io/x", "y"))
+	tree, _ := readBy(t, kvschema.Rules{}, annotated(t, three, "/affinity", "3", "k8s-registrar.io/x", "y"))
 	if len(tree.Problems) != 0 || len(tree.Services) != 1 {
 		t.Fatalf("want a service, got %+v", tree)
 	}
-	diff(t, []string{"metadata.annotations.k8s-registrar/spread is not known, and passed over"}, tree.Services[0].Warnings)
+	diff(t, []string{"metadata.annotations.k8s-registrar/affinity is not known, and passed over"}, tree.Services[0].Warnings)
 }
 
 // TestOptingOutIsADeletion, and so is another type: both take what is registered away, in
@@ -376,6 +378,36 @@ func TestTypes(t *testing.T) {
 				diff(t, tt.want, s.Check)
 			}
 		})
+	}
+}
+
+// TestLocalServicesAreNotSpread: the nodes that serve them are not ours to choose.
+func TestLocalServicesAreNotSpread(t *testing.T) {
+	for _, tt := range []struct {
+		policy, spread string
+		copies         int // -1 for as configured
+		warns          bool
+	}{
+		{"Cluster", "2", 2, false},
+		{"Cluster", "", -1, false},
+		{"Local", "", 0, false},
+		{"Local", "all", 0, false},
+		{"Local", "2", 0, true},
+	} {
+		value := strings.Replace(three, `"type"`, `"externalTrafficPolicy": "`+tt.policy+`", "type"`, 1)
+		var pairs []string
+		if tt.spread != "" {
+			pairs = []string{"/spread", tt.spread}
+		}
+		tree, _ := readBy(t, kvschema.Rules{}, annotated(t, value, pairs...))
+		s := tree.Services[0]
+		got := -1
+		if s.Copies != nil {
+			got = *s.Copies
+		}
+		if got != tt.copies || len(s.Warnings) > 0 != tt.warns {
+			t.Errorf("%s with %q: %d copies, warnings %q; want %d and %v", tt.policy, tt.spread, got, s.Warnings, tt.copies, tt.warns)
+		}
 	}
 }
 

@@ -103,6 +103,7 @@ func (d *draft) readWanted(kind string, spec, annotations object) (bool, error) 
 			return false, err
 		}
 	}
+	d.gather(spec)
 	return true, nil
 }
 

@@ -83,6 +83,9 @@ type Service struct {
 	Families []string
 	// Nodes are where it is announced.
 	Nodes Selector
+	// Copies is how many of those nodes announce it: 0 for all of them, nil for as many as
+	// is configured.
+	Copies *int
 	// Check is how it wants to be checked.
 	Check Check
 	// Warnings say what about it is not as somebody may have meant it. It is announced

@@ -23,6 +23,9 @@ type Mapping struct {
 	// it; empty without one. Consul stores the token with each service, so another
 	// token is a difference.
 	Token string
+	// Copies is how many nodes announce a Service that does not say it; 0 for all of them,
+	// whatever any Service says.
+	Copies int
 }
 
 // Desired maps a tree to what the node should announce, and names what cannot be
@@ -119,6 +122,8 @@ func (m Mapping) registration(s kvschema.Service, port int, node Node) (r Regist
 		Tags:    s.TagsOf(port),
 		Meta:    m.Owner.meta(s),
 		Weights: weightsOf(s),
+		Copies:  m.copies(s),
+		Nodes:   s.Nodes,
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Meta)) {
 		if size := len(r.Meta[name]); size > maxMetaValue {
@@ -136,6 +141,13 @@ func (m Mapping) registration(s kvschema.Service, port int, node Node) (r Regist
 		r = r.noted("token " + m.Token)
 	}
 	return r, r.stamp()
+}
+
+func (m Mapping) copies(s kvschema.Service) int {
+	if m.Copies == 0 || s.Copies == nil {
+		return m.Copies
+	}
+	return *s.Copies
 }
 
 // weightsOf returns nil for those that Consul takes without any.

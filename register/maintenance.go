@@ -3,11 +3,15 @@ package register
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // maintenancePrefix and the service's ID make the ID of the check that a service's
 // maintenance mode is.
 const maintenancePrefix = "_service_maintenance:"
+
+// maintenanceField is what a change of maintenance mode is called.
+const maintenanceField = "maintenance"
 
 // Mark is the reason text that a service of ours is in maintenance mode with. Consul's
 // agent keeps it over its own restarts and ours.
@@ -112,17 +116,40 @@ func (p Plan) Maintain(m Maintenance, actual Actual) Plan {
 	return p
 }
 
+// HandOver is how long a node that is taken out waits, at most, for other nodes to take over
+// what it has announced, before its services enter maintenance mode all the same.
+const HandOver = 30 * time.Second
+
+// Spare takes out of the plan that the services of these KV keys enter maintenance mode.
+func (p Plan) Spare(keys map[string]bool) Plan {
+	if len(keys) == 0 {
+		return p
+	}
+	var steps []Step
+	for _, step := range p.Steps {
+		if keys[step.Key()] && step.Enter != "" {
+			if step.Want.ID == "" {
+				continue
+			}
+			step.Enter = ""
+			step.Changes = slices.DeleteFunc(slices.Clone(step.Changes), func(c Change) bool { return c.Field == maintenanceField })
+		}
+		steps = append(steps, step)
+	}
+	p.Steps = steps
+	return p
+}
+
 // maintained returns the step with what has to become of maintenance mode.
 func (s Step) maintained(m Maintenance) Step {
 	mark, on := s.Have.Maintenance()
-	const field = "maintenance"
 	switch {
 	case !on && m.Enter != "":
 		s.Enter = m.Enter
-		s.Changes = append(slices.Clip(s.Changes), Change{Field: field, Want: string(m.Enter)})
+		s.Changes = append(slices.Clip(s.Changes), Change{Field: maintenanceField, Want: string(m.Enter)})
 	case on && slices.ContainsFunc(m.Lift, mark.Is):
 		s.Lift = true
-		s.Changes = append(slices.Clip(s.Changes), Change{Field: field, Have: string(mark)})
+		s.Changes = append(slices.Clip(s.Changes), Change{Field: maintenanceField, Have: string(mark)})
 	}
 	return s
 }

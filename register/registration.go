@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
 )
 
 // Registration is a service as it should be on the local agent: what we control,
@@ -29,6 +31,11 @@ type Registration struct {
 	Meta map[string]string
 	// Check is nil for a port that no TCP check could reach.
 	Check *api.AgentServiceCheck
+
+	// Copies is how many of the nodes that Nodes selects announce it; 0 for all. Neither is
+	// sent to Consul.
+	Copies int               `json:"-"`
+	Nodes  kvschema.Selector `json:"-"`
 }
 
 // Key returns the KV key that asks for the registration.
@@ -134,13 +141,20 @@ type Desired struct {
 	// Keep holds the KV keys that exist but cannot be read or mapped now. What is
 	// registered for them stays as it is.
 	Keep map[string]struct{}
+	// Elsewhere holds the KV keys that other nodes announce in place of this one. What is
+	// registered for them here may go, and no key loses anything by it.
+	Elsewhere map[string]struct{}
 }
 
-// Announced returns the KV keys that something is announced for, under whatever ID.
+// Announced returns the KV keys that something is announced for, under whatever ID and
+// on whichever node.
 func (d Desired) Announced() map[string]bool {
 	keys := make(map[string]bool, len(d.Want))
 	for _, want := range d.Want {
 		keys[want.Key()] = true
+	}
+	for key := range d.Elsewhere {
+		keys[key] = true
 	}
 	return keys
 }

@@ -74,7 +74,11 @@ func TestAfterLeavesTheCheckAsItWas(t *testing.T) {
 	const check = prefix + "shop.cart.http.tcp"
 	have.Checks[check] = with(have.Checks[check], "critical", "refused")
 	a := actual(have)
+	a.Marker, a.Unsure = "x", true
 	after := a.After(tried(register.Diff(desired(t, cart, web), a), nil))
+	if after.Marker != "x" || !after.Unsure {
+		t.Error("it forgets that the node is in maintenance")
+	}
 	var got []string
 	for _, id := range []register.ID{idOf(cart), idOf(web)} {
 		c := after.Ours[id].Checks[string(id)+".tcp"]

@@ -16,6 +16,9 @@ import (
 const (
 	// MetaRole says what a service of ours is that no Service in the tree asked for.
 	MetaRole = "k8s-registrar-role"
+	// MetaDraining is on the daemon's own service while its node is in maintenance, for the
+	// others: what the node announces is theirs then.
+	MetaDraining = "k8s-registrar-draining"
 	// metaScheme is how the daemon's metrics are read: http or https.
 	metaScheme = "scheme"
 
@@ -38,21 +41,26 @@ type Self struct {
 	Guarded bool
 	// Token names the token that it is registered with, as in a [Mapping].
 	Token string
+	// Draining tells that the node is in maintenance.
+	Draining bool
 }
 
-// self is the ID of the daemon's own service. It does not begin like those of the
+// Daemon is the ID of the daemon's own service, the same on every node. It does not begin like those of the
 // services from the tree: it is never a surplus that a plan removes, and no guard counts it.
-func (o Owner) self() ID { return ID(Program + "_" + o.Instance) }
+func (o Owner) Daemon() ID { return ID(Program + "_" + o.Instance) }
 
 // registration is the whole of it, with a fingerprint that makes any change visible.
 func (s Self) registration(owner Owner) (*api.AgentServiceRegistration, error) {
 	r := &api.AgentServiceRegistration{
-		ID: string(owner.self()), Name: s.Name, Address: s.Address, Port: s.Port,
+		ID: string(owner.Daemon()), Name: s.Name, Address: s.Address, Port: s.Port,
 		Meta:   map[string]string{MetaManagedBy: Program, MetaInstance: owner.Instance, MetaRole: "daemon", metaScheme: s.scheme()},
 		Checks: api.AgentServiceChecks{s.check(owner)},
 	}
 	if s.Token != "" {
 		r.Meta[MetaToken] = s.Token
+	}
+	if s.Draining {
+		r.Meta[MetaDraining] = "true"
 	}
 	text, err := json.Marshal(r) // maps come out sorted
 	if err != nil {
@@ -76,7 +84,7 @@ func (s Self) scheme() string {
 func (s Self) check(owner Owner) *api.AgentServiceCheck {
 	target := net.JoinHostPort(s.Dial, strconv.Itoa(s.Port))
 	check := &api.AgentServiceCheck{
-		CheckID: string(owner.self()) + ".alive", Name: "k8s-registrar is alive",
+		CheckID: string(owner.Daemon()) + ".alive", Name: "k8s-registrar is alive",
 		Interval: selfInterval, Timeout: selfTimeout, Status: api.HealthPassing,
 	}
 	if s.Guarded {
@@ -128,7 +136,7 @@ func (l *Local) Withdraw(ctx context.Context) (was bool, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	return true, l.deregister(ctx, l.owner.self())
+	return true, l.deregister(ctx, l.owner.Daemon())
 }
 
 // ownSelf reads the daemon's own service; nil if there is none. A list is asked for,
@@ -136,7 +144,7 @@ func (l *Local) Withdraw(ctx context.Context) (was bool, err error) {
 func (l *Local) ownSelf(ctx context.Context) (*api.AgentService, map[string]*api.AgentCheck, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	id := string(l.owner.self())
+	id := string(l.owner.Daemon())
 	services, err := l.client.Agent().ServicesWithFilterOpts(fmt.Sprintf("ID == %q", id), (&api.QueryOptions{}).WithContext(ctx))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read services from agent: %w", err)

@@ -38,6 +38,8 @@ func TestSelfIsAnnouncedOnce(t *testing.T) {
 			"TLS":     func(s *register.Self) { s.TLS = true },
 			"guarded": func(s *register.Self) { s.Guarded = true },
 			"token":   func(s *register.Self) { s.Token = "x" },
+
+			"node in maintenance": func(s *register.Self) { s.Draining = true },
 		} {
 			other := self
 			change(&other)

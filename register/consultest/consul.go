@@ -13,7 +13,7 @@
 //	})
 //
 // Only the endpoints the registrar needs exist: the KV tree and transactions on it, the agent's services and checks, the agent
-// itself, the leader and one node's catalog. They answer as Consul 1.22 does, down to headers, status codes
+// itself, the leader, one node's catalog and the health of a service. They answer as Consul 1.22 does, down to headers, status codes
 // and error texts. Where a rule is surprising, the comment beside it names the rule.
 //
 // Methods of [Consul] are the test's side of the fence: they change what Consul holds ([Consul.SetKV]), break
@@ -41,6 +41,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/hashicorp/consul/api"
 )
 
 // Consul is one Consul agent and the servers behind it. Its methods may be called from any goroutine.
@@ -57,6 +59,9 @@ type Consul struct {
 	acl    acl
 	// reserved is the ID of the node that has our name in the catalog.
 	reserved string
+	// others are the services of other nodes.
+	others      []*api.ServiceEntry
+	othersIndex uint64
 
 	// The agent.
 	node  node

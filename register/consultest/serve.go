@@ -89,6 +89,7 @@ func (c *Consul) routes() []route {
 		{get, statusLeader, c.statusLeader, true},
 		{get, "/v1/catalog/node-services/", c.nodeServices, true},
 		{get, "/v1/health/node/", c.nodeHealth, true},
+		{get, "/v1/health/service/", c.serviceHealth, true},
 	}
 }
 
