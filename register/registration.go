@@ -160,7 +160,8 @@ func (d Desired) Announced() map[string]bool {
 }
 
 // Moved returns a function that tells whether what a KV key had announced under a name and
-// a port has only moved: the key announces one of them still, under whatever ID.
+// a port has only moved: the key announces one of them still, under whatever ID, or other
+// nodes do.
 func (d Desired) Moved() func(key, name string, port int) bool {
 	type place struct {
 		key, name string
@@ -172,7 +173,8 @@ func (d Desired) Moved() func(key, name string, port int) bool {
 		places[place{key: want.Key(), port: want.Port}] = true
 	}
 	return func(key, name string, port int) bool {
-		return places[place{key: key, name: name}] || places[place{key: key, port: port}]
+		_, elsewhere := d.Elsewhere[key]
+		return elsewhere || places[place{key: key, name: name}] || places[place{key: key, port: port}]
 	}
 }
 
