@@ -130,6 +130,11 @@ func (d *draft) aimCheck(kind string, spec object, ports portList) error {
 	if d.checkPort == "" {
 		return nil
 	}
+	return d.aimCheckAt(ports)
+}
+
+// aimCheckAt takes the port that an annotation names.
+func (d *draft) aimCheckAt(ports portList) error {
 	i, err := ports.find(d.checkPort)
 	if err != nil {
 		return fmt.Errorf("%scheck.port: %w", annotationPrefix, err)
@@ -141,7 +146,7 @@ func (d *draft) aimCheck(kind string, spec object, ports portList) error {
 	if port.Protocol != "TCP" {
 		return fmt.Errorf("%scheck.port: the port %q is %s: only TCP can be checked", annotationPrefix, port.Label(), port.Protocol)
 	}
-	check.Port = port.NodePort
+	d.service.Check.Port = port.NodePort
 	return nil
 }
 
