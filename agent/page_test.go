@@ -204,7 +204,7 @@ func TestPageInABrowser(t *testing.T) {
 	}{
 		{"desktop-light", "1280,1000", "1", color.NRGBA{0xfb, 0xfb, 0xf9, 0xff}},
 		{"desktop-dark", "1280,1000", "0", color.NRGBA{0x15, 0x17, 0x1a, 0xff}},
-		{"readme", "1120,690", "1", color.NRGBA{0xfb, 0xfb, 0xf9, 0xff}}, // docs/page.png
+		{"readme", "1120,860", "1", color.NRGBA{0xfb, 0xfb, 0xf9, 0xff}}, // docs/page.png
 		{"phone-light", "390,2400", "1", color.NRGBA{0xfb, 0xfb, 0xf9, 0xff}},
 		{"phone-dark", "390,2400", "0", color.NRGBA{0x15, 0x17, 0x1a, 0xff}},
 	} {
