@@ -70,8 +70,8 @@ test: bin/consul ## Run all tests, those against a real Consul too, with the rac
 	CONSUL_BIN='$(CURDIR)/bin/consul' go test -race -count=1 -timeout 30m ./...
 
 oracle: ## Hold what we know of Traefik and Kubernetes against their own code (the first time takes minutes)
-	cd e2e/traefik && go test ./... -rapid.checks=5000
-	cd e2e/kubernetes && go test ./...
+	cd e2e/traefik && go test -count=1 ./... -rapid.checks=5000
+	cd e2e/kubernetes && go test -count=1 ./...
 
 # In CI a check that changed a file fails; a developer's uncommitted work does not.
 check: ## Lint, vet, and look for untidy go.mod and unformatted code

@@ -61,6 +61,7 @@ type explanation struct {
 	Reads       string            `json:"reads"` // "announced", "nothing" or "problem"
 	Nothing     string            `json:"nothing,omitempty"`
 	Nodes       string            `json:"nodes,omitempty"`
+	Note        string            `json:"note,omitempty"`
 	Ports       []portView        `json:"ports"`
 	Annotations []verdictView     `json:"annotations"`
 	Findings    []string          `json:"findings"`
@@ -102,7 +103,7 @@ func explainEntry(cfg config.Config, entry kvtree.Entry, found []kvschema.Proble
 	reading, _ := reader.Read(pair, nil)
 	trace := reader.Trace(pair)
 	if service, asks := reading.Service(); asks {
-		view.Reads = "announced"
+		view.Reads, view.Note = "announced", trace.Note
 		view.explainPorts(cfg, service, trace.Origins)
 		view.explainTraefik(cfg, pair, service)
 	} else if reading.Err() == nil {

@@ -47,6 +47,9 @@ func writeExplanation(b *strings.Builder, view explanation) {
 	if view.Nodes != "" {
 		fmt.Fprintf(b, "  nodes  only those with %s\n", view.Nodes)
 	}
+	if view.Note != "" {
+		fmt.Fprintf(b, "  note   %s\n", view.Note)
+	}
 	for _, port := range view.Ports {
 		writePort(b, port)
 	}

@@ -32,7 +32,7 @@ func sample(now time.Time) Status {
 		Problems: []ProblemStatus{
 			{Key: "kubernetes/deployments/billing/invoice-render", Error: `the value is not JSON: line 14, column 7: invalid character '}' looking for beginning of object key string`, Since: now.Add(-41 * time.Minute)},
 			{Key: "kubernetes/deployments/staging/web", Error: `the name "web" belongs to kubernetes/deployments/shop/web, which is older: rename one of the two Services`, Since: now.Add(-9 * 24 * time.Hour)},
-			{Key: "kubernetes/deployments/geo/tiles", Error: `Traefik 3 would give it the default route: it has no router of its own (default-route)`, Since: now.Add(-5 * time.Hour), Warning: true},
+			{Key: "kubernetes/deployments/geo/tiles", Error: `it has no rule for Traefik 2 and 3, which give it their default rule: write traefik.frontend.rule, or traefik.enable: "false" (default-route)`, Since: now.Add(-5 * time.Hour), Warning: true},
 		},
 		Waiting: []Waiting{{
 			Hash: "9f3a61c07be2", Why: "3 of 16 services would be removed: guard.min and guard.percent do not allow that many within 10m0s",
@@ -82,7 +82,7 @@ func TestPageTellsWhatMatters(t *testing.T) {
 	last := 0
 	for _, want := range []string{
 		"worker-17", "10.20.0.17", "Ready", "3 removals waiting", "heard 3 s ago", "Needs attention", "3 removals wait", "legacy/telex",
-		"k8s-registrar approve 9f3a61c07be2", "billing/invoice-render", "line 14", "Warnings", "geo/tiles", "default route", "invoice-mail", "connection refused",
+		"k8s-registrar approve 9f3a61c07be2", "billing/invoice-render", "line 14", "Warnings", "geo/tiles", "their default rule", "invoice-mail", "connection refused",
 		"not checked yet", "cart", "30080", "traefik.frontend.rule=Host:cart.example.com", "64 s ago", "Last changes", "port: 30080 -&gt; 30090",
 		"Last errors", "41 times", "running for 11 days",
 	} {
@@ -204,7 +204,7 @@ func TestPageInABrowser(t *testing.T) {
 	}{
 		{"desktop-light", "1280,1000", "1", color.NRGBA{0xfb, 0xfb, 0xf9, 0xff}},
 		{"desktop-dark", "1280,1000", "0", color.NRGBA{0x15, 0x17, 0x1a, 0xff}},
-		{"readme", "1120,690", "1", color.NRGBA{0xfb, 0xfb, 0xf9, 0xff}}, // docs/page.png
+		{"readme", "1120,1000", "1", color.NRGBA{0xfb, 0xfb, 0xf9, 0xff}}, // docs/page.png
 		{"phone-light", "390,2400", "1", color.NRGBA{0xfb, 0xfb, 0xf9, 0xff}},
 		{"phone-dark", "390,2400", "0", color.NRGBA{0x15, 0x17, 0x1a, 0xff}},
 	} {

@@ -114,29 +114,40 @@ func (d *draft) announcedPort(label string) (int, error) {
 // Kubernetes answers on another port whether there is a pod, for LoadBalancers alone.
 func (d *draft) aimCheck(kind string, spec object, ports portList) error {
 	check := &d.service.Check
-	if d.checkPort != "" {
-		i, err := ports.find(d.checkPort)
-		if err != nil {
-			return fmt.Errorf("%scheck.port: %w", annotationPrefix, err)
+	local := spec.is("externalTrafficPolicy", "Local")
+	if kind == "LoadBalancer" && local && d.checkPort == "" && check.Kind == "" {
+		port, there, err := spec.optionalPort("healthCheckNodePort")
+		if there {
+			check.Kind, check.Port, check.Path = "http", port, "/healthz"
 		}
-		port, err := ports.decode(i)
-		if err != nil {
+		if there || err != nil {
 			return err
 		}
-		if port.Protocol != "TCP" {
-			return fmt.Errorf("%scheck.port: the port %q is %s: only TCP can be checked", annotationPrefix, port.Label(), port.Protocol)
-		}
-		check.Port = port.NodePort
+	}
+	if local {
+		d.note("externalTrafficPolicy is Local: a node without a pod of it passes the check, which comes from the node itself, and drops what comes from outside")
+	}
+	if d.checkPort == "" {
 		return nil
 	}
-	if kind != "LoadBalancer" || !spec.is("externalTrafficPolicy", "Local") || check.Kind != "" {
-		return nil
+	return d.aimCheckAt(ports)
+}
+
+// aimCheckAt takes the port that an annotation names.
+func (d *draft) aimCheckAt(ports portList) error {
+	i, err := ports.find(d.checkPort)
+	if err != nil {
+		return fmt.Errorf("%scheck.port: %w", annotationPrefix, err)
 	}
-	port, there, err := spec.optionalPort("healthCheckNodePort")
-	if there {
-		check.Kind, check.Port, check.Path = "http", port, "/healthz"
+	port, err := ports.decode(i)
+	if err != nil {
+		return err
 	}
-	return err
+	if port.Protocol != "TCP" {
+		return fmt.Errorf("%scheck.port: the port %q is %s: only TCP can be checked", annotationPrefix, port.Label(), port.Protocol)
+	}
+	d.service.Check.Port = port.NodePort
+	return nil
 }
 
 // portList is spec.ports.

@@ -13,6 +13,8 @@ type Trace struct {
 	// "services.tags" for the configuration, or nothing for one that this program made
 	// for Traefik.
 	Origins map[string]string
+	// Note is something about the Service that no check can tell.
+	Note string
 }
 
 // Trace returns how a pair is read, for people who ask: it is [Reader.Read] once more,
@@ -32,6 +34,13 @@ func (d *draft) leave(format string, args ...any) bool {
 		d.trace.Nothing = fmt.Sprintf(format, args...)
 	}
 	return false
+}
+
+// note notes what is no mistake and may surprise.
+func (d *draft) note(text string) {
+	if d.trace != nil {
+		d.trace.Note = text
+	}
 }
 
 // from notes what asked for tags. The first that did counts.

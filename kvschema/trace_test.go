@@ -50,3 +50,25 @@ func TestTraceSaysWhoAskedForATag(t *testing.T) {
 		"traefik.frontend.rule=Host:a": "traefik.frontend.rule", "traefik.tags=x": "traefik.tags",
 	}, trace.Origins)
 }
+
+// TestTraceWarnsOfTrafficThatStaysLocal: only a LoadBalancer has a port that tells whether
+// there is a pod.
+func TestTraceWarnsOfTrafficThatStaysLocal(t *testing.T) {
+	reader := kvschema.NewReader(kvschema.Prefix("kubernetes"), kvschema.Rules{Types: []string{"NodePort", "LoadBalancer"}})
+	for _, tt := range []struct {
+		spec string
+		want bool
+	}{
+		{`"type": "NodePort"`, false},
+		{`"type": "NodePort", "externalTrafficPolicy": "Cluster"`, false},
+		{`"type": "NodePort", "externalTrafficPolicy": "Local"`, true},
+		{`"type": "LoadBalancer", "externalTrafficPolicy": "Local"`, true},
+		{`"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": null`, true},
+		{`"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 30500`, false},
+	} {
+		value := withSpec(`{` + tt.spec + `, "ports": [{"port": 80, "nodePort": 30080}]}`)
+		if note := reader.Trace(kvschema.Pair{Key: cartKey, Value: []byte(value)}).Note; (note != "") != tt.want {
+			t.Errorf("%s: %q", tt.spec, note)
+		}
+	}
+}
