@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -36,6 +37,28 @@ func openNode(c *cli.Context) (node, error) {
 	local := register.NewLocal(consul.Client, register.Owner{Instance: cfg.Instance})
 	local.Workers = cfg.Reconcile.Workers
 	return node{config: cfg, consul: consul, local: local}, nil
+}
+
+// openThis reads the configuration, and asks the agent which node this is.
+func openThis(c *cli.Context) (node, register.Node, error) {
+	n, err := openNode(c)
+	if err != nil {
+		return node{}, register.Node{}, err
+	}
+	this, err := n.local.Node(c.Context)
+	if err != nil {
+		return node{}, register.Node{}, errOnce(err)
+	}
+	return n, this, nil
+}
+
+// claim keeps the daemon away, which would undo what is done here, until it is closed.
+func (n node) claim(c *cli.Context, this register.Node, what string) (io.Closer, error) {
+	held, err := agent.Claim(c.Context, this.UID, n.config.Instance)
+	if err != nil {
+		return nil, fmt.Errorf("%w; %s would be undone by it", err, what)
+	}
+	return held, nil
 }
 
 // apply carries out a plan and says on w which steps failed.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/k8s-registrar/k8s-registrar/agent"
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
 
@@ -18,17 +17,13 @@ func purgeFlags() []cli.Flag {
 // purge removes all that is ours. A daemon would register it again, and two commands
 // would not know of each other: the claim keeps both away.
 func purge(c *cli.Context) error {
-	n, err := openNode(c)
+	n, this, err := openThis(c)
 	if err != nil {
 		return err
 	}
-	this, err := n.local.Node(c.Context)
+	held, err := n.claim(c, this, "purge")
 	if err != nil {
-		return errOnce(err)
-	}
-	held, err := agent.Claim(c.Context, this.UID, n.config.Instance)
-	if err != nil {
-		return fmt.Errorf("%w; purge would be undone by it", err)
+		return err
 	}
 	defer held.Close() //nolint:errcheck // the process ends
 	actual, err := n.local.Actual(c.Context, register.Desired{})

@@ -29,13 +29,9 @@ func takeoverFlags() []cli.Flag {
 
 // takeOver moves this node from consul-template's file to ours, or back.
 func takeOver(c *cli.Context) error {
-	n, err := openNode(c)
+	n, this, err := openThis(c)
 	if err != nil {
 		return err
-	}
-	this, err := n.local.Node(c.Context)
-	if err != nil {
-		return errOnce(err)
 	}
 	site := takeover.Site{File: c.String("file"), Client: n.consul.Client, HasToken: n.consul.HasToken(), Local: n.local, Node: this}
 	old, err := site.ReadOld()
@@ -72,9 +68,9 @@ func takeOver(c *cli.Context) error {
 // rollBack goes back. The claim keeps the daemon away, which would register again what is
 // removed here.
 func (n node) rollBack(c *cli.Context, site takeover.Site, old []takeover.Old) error {
-	held, err := agent.Claim(c.Context, site.Node.UID, n.config.Instance)
+	held, err := n.claim(c, site.Node, "a rollback")
 	if err != nil {
-		return fmt.Errorf("%w; a rollback would be undone by it", err)
+		return err
 	}
 	defer held.Close() //nolint:errcheck // the process ends
 	if err := confirm(c, fmt.Sprintf("go back to %s in %s on node %s", plural(len(old), "service"), site.File, site.Node.Name)); err != nil {

@@ -15,35 +15,21 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/k8s-registrar/k8s-registrar/e2e/command"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { command.Run(run) }
 
 // run is main without the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	command := runBench
+	do := runBench
 	if len(args) > 0 && commands()[args[0]] != nil {
-		command, args = commands()[args[0]], args[1:]
+		do, args = commands()[args[0]], args[1:]
 	}
-	switch err := command(ctx, args, stdout); {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-		return 0
-	default:
-		fmt.Fprintln(stderr, "bench: error:", err)
-		return 1
-	}
+	return command.Code("bench", do(ctx, args, stdout), stderr)
 }
 
 // commands are what the program is besides the bench: the contenders that it brings, which

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -11,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/e2e/command"
 )
 
 // The names of the contenders.
@@ -46,7 +47,6 @@ type options struct {
 func parse(args []string, stdout io.Writer) (options, error) {
 	o := options{}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // the caller prints the error
 	flags.StringVar(&o.consul, "consul", "bin/consul", "the Consul `program`")
 	flags.StringVar(&o.registrar, "registrar", "bin/k8s-registrar", "the k8s-registrar `program`")
 	flags.StringVar(&o.template, "template", "bin/consul-template", "the consul-template `program`")
@@ -63,12 +63,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.StringVar(&o.results, "results", "", "keep the results in a `file`, beside those of other sizes in it")
 	flags.StringVar(&o.docs, "docs", "", "write tables and plots of the results into the `directory`")
 	flags.BoolVar(&o.quick, "quick", false, "a smoke test: few services, few changes, and an error if one is lost")
-	err := flags.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-	}
-	if err != nil {
+	if err := command.Parse(flags, args, stdout); err != nil {
 		return o, err
 	}
 	o.contenders = strings.Split(*contenders, ",")

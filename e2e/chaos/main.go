@@ -24,13 +24,12 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
+	"github.com/k8s-registrar/k8s-registrar/e2e/command"
 	"github.com/k8s-registrar/k8s-registrar/e2e/rig"
 )
 
@@ -49,22 +48,26 @@ type options struct {
 }
 
 func main() {
+	command.Run(func(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+		o, err := parse(args, stdout)
+		if err == nil {
+			err = runAll(ctx, o)
+		}
+		return command.Code("chaos", err, stderr)
+	})
+}
+
+func parse(args []string, stdout io.Writer) (options, error) {
 	var o options
-	flag.StringVar(&o.consul, "consul", "bin/consul", "the Consul `program`")
-	flag.StringVar(&o.registrar, "registrar", "bin/k8s-registrar", "the k8s-registrar `program`")
-	flag.StringVar(&o.journal, "journal", "", "the `file` that every operation is written to; empty for one among the temporary files")
-	flag.IntVar(&o.seconds, "seconds", 60, "how long to go on")
-	flag.Uint64Var(&o.seed, "seed", 1, "what everything random comes from")
-	flag.IntVar(&o.runs, "runs", 1, "how many runs to make side by side, with this seed and those that follow it")
-	flag.IntVar(&o.patience, "patience", 1, "how many times longer than usual anything may take, for slow machines")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := runAll(ctx, o)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "chaos: error:", err)
-		os.Exit(1)
-	}
+	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
+	flags.StringVar(&o.consul, "consul", "bin/consul", "the Consul `program`")
+	flags.StringVar(&o.registrar, "registrar", "bin/k8s-registrar", "the k8s-registrar `program`")
+	flags.StringVar(&o.journal, "journal", "", "the `file` that every operation is written to; empty for one among the temporary files")
+	flags.IntVar(&o.seconds, "seconds", 60, "how long to go on")
+	flags.Uint64Var(&o.seed, "seed", 1, "what everything random comes from")
+	flags.IntVar(&o.runs, "runs", 1, "how many runs to make side by side, with this seed and those that follow it")
+	flags.IntVar(&o.patience, "patience", 1, "how many times longer than usual anything may take, for slow machines")
+	return o, command.Parse(flags, args, stdout)
 }
 
 // runAll makes all runs, each in a world of its own, and prints each in one piece.

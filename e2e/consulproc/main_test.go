@@ -1,9 +1,7 @@
 package consulproc
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -11,26 +9,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// parentEnv makes the test binary the program that TestDiesWithParent kills.
-const parentEnv = "CONSULPROC_PARENT"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(parentEnv) != "" {
-		runParent()
-	}
-	goleak.VerifyTestMain(m)
-}
-
-// runParent starts a server, prints its process ID and waits to be killed.
-func runParent() {
-	cluster, err := Start(context.Background(), Options{})
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-	fmt.Println(cluster.Servers()[0].PID())
-	select {}
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start starts a cluster that ends with the test.
 func start(t *testing.T, options Options) *Cluster {

@@ -15,11 +15,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/e2e/command"
 )
 
 const (
@@ -36,11 +36,9 @@ type options struct {
 }
 
 func main() {
-	// PIPE is among them so that "make demo | head" ends in order, too.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	code := run(whileParentLives(ctx), os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	command.Run(func(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+		return run(whileParentLives(ctx), args, stdout, stderr)
+	})
 }
 
 // run is main without the process around it.
@@ -73,19 +71,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func parse(args []string, stdout io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // the caller prints the error
 	flags.StringVar(&o.consul, "consul", "bin/consul", "the Consul `program`")
 	flags.StringVar(&o.registrar, "registrar", "bin/k8s-registrar", "the k8s-registrar `program`")
 	flags.BoolVar(&o.keep, "keep", false, "leave everything running until Ctrl-C")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			flags.SetOutput(stdout)
-			flags.PrintDefaults()
-		}
+	if err := command.Parse(flags, args, stdout); err != nil {
 		return o, err
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("there is no argument %q: options begin with -", flags.Arg(0))
 	}
 	var errs [2]error
 	o.consul, errs[0] = program(o.consul, "make bin/consul")

@@ -13,19 +13,15 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
+
+	"github.com/k8s-registrar/k8s-registrar/e2e/command"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:])
-	stop()
-	os.Exit(code)
-}
+func main() { command.Run(run) }
 
 // A drill is one fault.
 type drill struct {
@@ -52,9 +48,9 @@ type options struct {
 	verbose                         bool
 }
 
-func run(ctx context.Context, args []string) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var o options
-	flags := flag.NewFlagSet("drill", flag.ExitOnError)
+	flags := flag.NewFlagSet("drill", flag.ContinueOnError)
 	flags.StringVar(&o.consul, "consul", "bin/consul", "`path` of Consul")
 	flags.StringVar(&o.registrar, "registrar", "bin/k8s-registrar", "`path` of k8s-registrar")
 	flags.StringVar(&o.policy, "policy", "packaging/acl/k8s-registrar.hcl", "`path` of the ACL policy that is shipped")
@@ -63,13 +59,14 @@ func run(ctx context.Context, args []string) int {
 	flags.BoolVar(&o.verbose, "v", false, "print what the registrar wrote last, and what came and went in the catalog")
 	list := flags.Bool("list", false, "list the drills")
 	proving := flags.Bool("prove", false, "build the registrar again and again, each time with a protection switched off, and see its drills fail")
-	_ = flags.Parse(args) // it exits
-
+	if err := command.Parse(flags, args, stdout); err != nil {
+		return command.Code("drill", err, stderr)
+	}
 	chosen := choose(drills(), o.only)
 	switch {
 	case *list:
 		for _, d := range chosen {
-			fmt.Println(d.name)
+			fmt.Fprintln(stdout, d.name)
 		}
 		return 0
 	case *proving:
@@ -77,13 +74,12 @@ func run(ctx context.Context, args []string) int {
 	}
 	p, err := newPark(o.consul, o.registrar, o.policy)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "drill:", err)
-		return 1
+		return command.Code("drill", err, stderr)
 	}
 	defer p.close()
 	rows := runAll(ctx, p, chosen, o.parallel, o.verbose)
 	rows = append(rows, p.secretsRow())
-	return printTable(os.Stdout, rows)
+	return printTable(stdout, rows)
 }
 
 // choose returns the drills whose name contains one of the texts.

@@ -10,33 +10,21 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/e2e/command"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { command.Run(run) }
 
 // run is main without the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := measureAll(ctx, args, stdout)
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	fmt.Fprintln(stderr, "fleet: error:", err)
-	return 1
+	return command.Code("fleet", measureAll(ctx, args, stdout), stderr)
 }
 
 // options say what to measure.
@@ -75,7 +63,6 @@ func parsePoint(text string) (p point, err error) {
 func parse(args []string, stdout io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("fleet", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // the caller prints the error
 	flags.StringVar(&o.consul, "consul", "bin/consul", "the Consul `program`")
 	points := flags.String("points", "10x100x10,100x20x2,100x100x10,100x1000x50,1000x100x10", "agents x services x namespaces of each `fleet`")
 	flags.IntVar(&o.changes, "changes", 20, "single `changes`")
@@ -86,12 +73,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.StringVar(&o.results, "results", "", "keep the results in a `file`")
 	flags.StringVar(&o.docs, "docs", "", "write the tables into the `directory`")
 	flags.BoolVar(&o.verbose, "v", false, "print what the agents log")
-	err := flags.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-	}
-	if err != nil {
+	if err := command.Parse(flags, args, stdout); err != nil {
 		return o, err
 	}
 	for text := range strings.SplitSeq(*points, ",") {
@@ -109,6 +91,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 			return o, fmt.Errorf("leader: %q is not a number", text)
 		}
 	}
+	var err error
 	o.consul, err = filepath.Abs(o.consul)
 	return o, err
 }
