@@ -134,6 +134,7 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	r.mapping.Renew(pass.Desired, pass.Actual, r.node)
 	restored := r.guard.restore(pass.Desired, pass.Actual)
 	plan := register.Diff(pass.Desired, pass.Actual)
+	plan.Seen = pass.Start
 	pass.Plan = r.guard.hold(plan, pass.Desired, len(pass.Actual.Ours), time.Now())
 	r.guard.keep(pass.Plan, r.before, restored)
 	r.before = pass.Desired

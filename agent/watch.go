@@ -63,10 +63,10 @@ func (w *watch) run(ctx context.Context) error {
 		case r := <-w.rings:
 			err = w.heed(ctx, r)
 		case <-w.allowed:
-			if waits.reset(); !w.doubt && len(w.stuck) == 0 {
-				continue
+			if waits.reset(); w.troubled() {
+				due = time.After(0)
 			}
-			due, err = nil, w.resume(ctx)
+			continue
 		case <-due:
 			due, err = nil, w.resume(ctx)
 		}
@@ -79,7 +79,7 @@ func (w *watch) run(ctx context.Context) error {
 			wait := waits.after(err)
 			w.voice.failed(err, "reason", reason(err), "retry", wait)
 			due = time.After(wait)
-		case len(w.stuck) == 0 && !w.doubt:
+		case !w.troubled():
 			w.voice.recovered()
 			waits.reset()
 			if due == nil {
@@ -91,6 +91,9 @@ func (w *watch) run(ctx context.Context) error {
 		w.show(w.known, err)
 	}
 }
+
+// troubled tells whether something is left to do that nothing will ring for.
+func (w *watch) troubled() bool { return w.doubt || len(w.stuck) > 0 }
 
 // nextSurvey is spread, so that a fleet that started together reads apart.
 func (w *watch) nextSurvey() time.Duration { return w.fullRead/2 + rand.N(w.fullRead) }

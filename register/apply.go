@@ -18,6 +18,9 @@ const (
 	// slow is how long a write may take before we look whether there is a leader and
 	// go on with others, and how often we look anyway.
 	slow = 2 * time.Second
+	// fresh is how long what was read of an ID holds: a step that comes later looks again
+	// whose it is.
+	fresh = 50 * time.Millisecond
 	// chunk is how many steps are prepared together, see probe.
 	chunk = 64
 )
@@ -31,7 +34,10 @@ const (
 // The done function, unless nil, hears of each step that was tried, one at a time, and
 // tells whether to go on. If not, the steps that are left are postponed.
 func (l *Local) Apply(ctx context.Context, plan Plan, done func(Outcome) bool) Report {
-	b := &batch{local: l, done: done}
+	b := &batch{local: l, done: done, seen: plan.Seen}
+	if b.seen.IsZero() {
+		b.seen = time.Now()
+	}
 	upserts := len(plan.Steps) - plan.Count(Remove)
 	outcomes := make([]*Outcome, len(plan.Steps))
 	for i, step := range plan.Steps {
@@ -78,8 +84,6 @@ func refused(err error) bool {
 
 // do makes the calls of one step.
 func (l *Local) do(ctx context.Context, step Step, status string) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
 	if step.Action == Remove {
 		return l.deregister(ctx, step.ID)
 	}

@@ -455,6 +455,38 @@ func TestStolenCheckComesBack(t *testing.T) {
 	})
 }
 
+// TestLongPlanLooksAgain: an ID that somebody else takes while a plan is under way is
+// neither written over nor removed.
+func TestLongPlanLooksAgain(t *testing.T) {
+	bubble(t, func(r *rig) {
+		services := many(60)
+		r.converge(services...)
+		again := many(60, withTags("changed"))[:40]
+		r.consul.Fault(consultest.On(http.MethodPut, "/", consultest.Fault{Delay: 10 * time.Millisecond}))
+		plan := r.plan(again...)
+		taken := []register.ID{idOf(services[30]), idOf(services[50])} // one to update, one to remove
+		var after int
+		report := r.local.Apply(r.Context(), plan, func(register.Outcome) bool {
+			if after++; after == 20 {
+				for _, id := range taken {
+					theirs := &api.AgentServiceRegistration{ID: string(id), Name: "theirs", Port: 1}
+					equal(r, nil, r.consul.Operator().Agent().ServiceRegister(theirs))
+				}
+			}
+			return true
+		})
+		for _, o := range report.Outcomes {
+			if o.Err == nil == slices.Contains(taken, o.Step.ID) {
+				r.Errorf("%s: %v", o.Step, o.Err)
+			}
+		}
+		for _, id := range taken {
+			equal(r, "theirs", r.consul.Services()[string(id)].Service)
+		}
+		equal(r, taken[:1], r.plan(again...).Taken)
+	})
+}
+
 // TestCancelReturnsAtOnce wherever it strikes, one second after the start.
 func TestCancelReturnsAtOnce(t *testing.T) {
 	hanging := consultest.Fault{Delay: time.Hour}

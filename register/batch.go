@@ -16,6 +16,7 @@ var (
 type batch struct {
 	local *Local
 	done  func(Outcome) bool
+	seen  time.Time // as of when the plan is
 
 	mu      sync.Mutex
 	asked   time.Time // when the leader was last known to be there
@@ -78,7 +79,7 @@ func (b *batch) try(ctx context.Context, o *Outcome, status string) {
 		return
 	}
 	start := time.Now()
-	o.Err = b.local.do(ctx, o.Step, status)
+	o.Err = b.do(ctx, o.Step, status)
 	o.Took = time.Since(start)
 
 	b.mu.Lock()
@@ -89,6 +90,18 @@ func (b *batch) try(ctx context.Context, o *Outcome, status string) {
 	if b.done != nil && !b.done(*o) {
 		b.yielded = true
 	}
+}
+
+// do carries out one step, if the ID is nobody else's by now.
+func (b *batch) do(ctx context.Context, step Step, status string) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	if time.Since(b.seen) > fresh {
+		if err := b.local.untaken(ctx, step.ID); err != nil {
+			return err
+		}
+	}
+	return b.local.do(ctx, step, status)
 }
 
 // open tells whether the next step may be tried, asking for the leader when that is

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Action is what a step does.
@@ -57,6 +58,8 @@ type Plan struct {
 	Held []Step
 	// Taken are IDs that we should use and that belong to somebody else.
 	Taken []ID
+	// Seen is when the actual state was asked for; zero if that was just now.
+	Seen time.Time
 }
 
 // Empty tells whether there is nothing to do, and nothing that waits.

@@ -2,6 +2,7 @@ package register
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -9,6 +10,8 @@ import (
 	"github.com/hashicorp/consul/api"
 	"golang.org/x/sync/errgroup"
 )
+
+var errTaken = errors.New("somebody else has taken its ID meanwhile")
 
 // askedTogether is how many services are asked for at the same time.
 const askedTogether = 4
@@ -28,13 +31,9 @@ func (l *Local) Some(ctx context.Context, ids []ID) (Actual, error) {
 	group.SetLimit(askedTogether)
 	for _, id := range append([]ID{l.owner.marker()}, ids...) {
 		group.Go(func() error {
-			options := (&api.QueryOptions{}).WithContext(ctx)
-			_, info, err := l.client.Agent().AgentHealthServiceByIDOpts(string(id), options)
-			if err != nil {
-				return fmt.Errorf("read service %s from agent: %w", id, err)
-			}
-			if info == nil || info.Service == nil {
-				return nil // it is not there
+			info, err := l.one(ctx, id)
+			if err != nil || info.Service == nil {
+				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -50,4 +49,27 @@ func (l *Local) Some(ctx context.Context, ids []ID) (Actual, error) {
 		return Actual{}, err
 	}
 	return l.sort(services, checks), nil
+}
+
+// one reads a service with its checks. The service is nil if it is not there.
+func (l *Local) one(ctx context.Context, id ID) (api.AgentServiceChecksInfo, error) {
+	options := (&api.QueryOptions{}).WithContext(ctx)
+	_, info, err := l.client.Agent().AgentHealthServiceByIDOpts(string(id), options)
+	switch {
+	case err != nil:
+		return api.AgentServiceChecksInfo{}, fmt.Errorf("read service %s from agent: %w", id, err)
+	case info == nil:
+		return api.AgentServiceChecksInfo{}, nil
+	}
+	return *info, nil
+}
+
+// untaken returns an error if an ID of ours has become somebody else's. Consul has no way
+// to write only if nobody else has; so a step looks just before it writes.
+func (l *Local) untaken(ctx context.Context, id ID) error {
+	info, err := l.one(ctx, id)
+	if err != nil || info.Service == nil || l.owner.Owns(string(id), info.Service.Meta) {
+		return err
+	}
+	return errTaken
 }
