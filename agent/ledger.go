@@ -71,9 +71,7 @@ func (l *ledger) enter(part Pass, s scope) Pass {
 		delete(whole.Leaving, key)
 		delete(l.ids, key)
 	}
-	for key := range part.Desired.Elsewhere {
-		whole.Desired.Elsewhere[key] = struct{}{}
-	}
+	maps.Copy(whole.Desired.Elsewhere, part.Desired.Elsewhere)
 	maps.Copy(whole.Leaving, part.Leaving)
 	for id, want := range part.Desired.Want {
 		whole.Desired.Want[id] = want

@@ -141,9 +141,9 @@ type Desired struct {
 	// Keep holds the KV keys that exist but cannot be read or mapped now. What is
 	// registered for them stays as it is.
 	Keep map[string]struct{}
-	// Elsewhere holds the KV keys that other nodes announce in place of this one. What is
-	// registered for them here may go, and no key loses anything by it.
-	Elsewhere map[string]struct{}
+	// Elsewhere holds what other nodes announce in place of this one, by KV key. What is
+	// registered of it here may go, and nothing is lost by that.
+	Elsewhere map[string][]Registration
 }
 
 // Announced returns the KV keys that something is announced for, under whatever ID and
@@ -160,21 +160,28 @@ func (d Desired) Announced() map[string]bool {
 }
 
 // Moved returns a function that tells whether what a KV key had announced under a name and
-// a port has only moved: the key announces one of them still, under whatever ID, or other
-// nodes do.
+// a port has only moved: the key announces one of them still, under whatever ID, or on other
+// nodes.
 func (d Desired) Moved() func(key, name string, port int) bool {
 	type place struct {
 		key, name string
 		port      int
 	}
 	places := map[place]bool{}
-	for _, want := range d.Want {
+	note := func(want Registration) {
 		places[place{key: want.Key(), name: want.Name}] = true
 		places[place{key: want.Key(), port: want.Port}] = true
 	}
+	for _, want := range d.Want {
+		note(want)
+	}
+	for _, wants := range d.Elsewhere {
+		for _, want := range wants {
+			note(want)
+		}
+	}
 	return func(key, name string, port int) bool {
-		_, elsewhere := d.Elsewhere[key]
-		return elsewhere || places[place{key: key, name: name}] || places[place{key: key, port: port}]
+		return places[place{key: key, name: name}] || places[place{key: key, port: port}]
 	}
 }
 

@@ -55,7 +55,7 @@ type Leaving struct {
 // decided by itself.
 func (v View) Share(desired register.Desired, actual register.Actual, released map[string]bool) Share {
 	share := Share{Desired: desired, Leaving: map[string]Leaving{}}
-	share.Desired.Elsewhere = map[string]struct{}{}
+	share.Desired.Elsewhere = map[string][]register.Registration{}
 	if v.Mode == Alone {
 		return share
 	}
@@ -74,7 +74,7 @@ func (v View) Share(desired register.Desired, actual register.Actual, released m
 			share.Leaving[key] = Leaving{Holders: v.Holders(want), Ports: append(leaving.Ports, want)}
 		default:
 			delete(share.Desired.Want, id)
-			share.Desired.Elsewhere[key] = struct{}{}
+			share.Desired.Elsewhere[key] = append(share.Desired.Elsewhere[key], want)
 		}
 	}
 	return share

@@ -127,6 +127,20 @@ func TestRemovalOfAShareIsNoLoss(t *testing.T) {
 	}
 }
 
+// TestPortThatTheServiceLostIsALoss also where the Service is another's now.
+func TestPortThatTheServiceLostIsALoss(t *testing.T) {
+	view := spread.View{Mode: spread.Shared, Self: "z", Members: named("a", "b")}
+	actual := holding("s", "s-metrics")
+	port := actual.Ours["id.s-metrics"]
+	port.Port, port.Meta = 1, map[string]string{register.MetaKey: "s"}
+	actual.Ours["id.s-metrics"] = port
+	share := view.Share(desired(want("s", 1)), actual, map[string]bool{"s": true})
+	plan := register.Diff(share.Desired, actual)
+	if leaving := plan.Leaving(share.Desired); len(plan.Steps) != 2 || len(leaving) != 1 || leaving[0].ID != "id.s-metrics" {
+		t.Errorf("the plan is\n%sand what leaves is %v", plan, leaving)
+	}
+}
+
 func TestReleased(t *testing.T) {
 	leaving := spread.Leaving{Holders: []string{"a", "b"}, Ports: []register.Registration{want("x", 2), want("y", 2)}}
 	for _, tt := range []struct {
