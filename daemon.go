@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/hashicorp/consul/api"
@@ -21,12 +22,19 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/config"
 )
 
+// gcPercent is half of Go's own: a node's memory is for its pods, and a daemon that has
+// nothing to do most of the time has the processor's.
+const gcPercent = 50
+
 // daemon runs until TERM or INT. Registrations stay unless on_stop says otherwise:
 // Consul's checks guard them, and a restart of the daemon must not be an outage.
 func daemon(c *cli.Context) error {
 	cfg, err := loadConfig(c)
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	log := newLogger(cfg.Log, c.App.ErrWriter)
 	consul, err := connect(cfg.Consul)

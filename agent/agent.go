@@ -101,7 +101,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return serve(ctx) })
 	for _, task := range []interface{ run(context.Context) error }{
-		a.watch(snapshots, allowed),
+		a.watch(snapshots, loop.stirs, allowed),
 		a.drift(loop, "services", askServices(a.client), false),
 		a.drift(loop, "checks", askChecks(a.client), true),
 		a.rotation(tokens, allowed),
@@ -139,7 +139,7 @@ func (a *Agent) http(ctx context.Context) (func(context.Context) error, net.Addr
 	}, listener.Addr(), nil
 }
 
-func (a *Agent) watch(snapshots news[Snapshot], allowed news[struct{}]) *watch {
+func (a *Agent) watch(snapshots news[Snapshot], stirs, allowed news[struct{}]) *watch {
 	return &watch{
 		tree:     a.tree(),
 		wait:     a.config.Watch.Wait,
@@ -148,6 +148,7 @@ func (a *Agent) watch(snapshots news[Snapshot], allowed news[struct{}]) *watch {
 		most:     a.config.Watch.Queries,
 		quiet:    rate.NewLimiter(rate.Every(quietPace), 1),
 		news:     snapshots,
+		stirs:    stirs,
 		allowed:  allowed,
 		show: func(known *Snapshot, err error) {
 			a.board.watched(watchStatus(kvschema.Prefix(a.config.KeyPath), known, err))
@@ -236,6 +237,7 @@ func (a *Agent) loop(snapshots news[Snapshot], tokens news[struct{}]) *loop {
 		approvals:  approvals{kv: a.client.KV(), keyPath: a.config.KeyPath, used: map[string]uint64{}},
 		verifier:   verifier{local: a.reconciler.local, every: a.config.Reconcile.Verify, token: a.token.set},
 		snapshots:  snapshots,
+		stirs:      newNews[struct{}](),
 		drift:      newNews[struct{}](),
 		returns:    newNews[struct{}](),
 		tokens:     tokens,

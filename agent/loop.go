@@ -59,6 +59,10 @@ type loop struct {
 	// looked is how long that took to look at everything.
 	wrote  bool
 	looked time.Duration
+	// putOff is since when a look at everything has given way to news.
+	putOff time.Time
+	// stirs hears of each snapshot, while the loop is about something else.
+	stirs news[struct{}]
 	// due is when wake comes.
 	due time.Time
 	// stopped is closed when we are told to stop, and not when another task has failed.
@@ -136,6 +140,9 @@ func (l *loop) turn(ctx context.Context, why call) error {
 		return nil
 	case errors.Is(err, ErrClaimed):
 		return err
+	case errors.Is(err, errNews):
+		l.lookAgain(why)
+		return nil
 	}
 	l.concluded(pass, err)
 	return nil

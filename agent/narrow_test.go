@@ -76,7 +76,8 @@ func TestAChangeTouchesItsServiceOnly(t *testing.T) {
 func TestOwnChangesDoNotHideThoseOfOthers(t *testing.T) {
 	for look, within := range map[time.Duration]time.Duration{
 		2 * time.Millisecond:   2 * time.Second, // a doorbell rings once a second
-		100 * time.Millisecond: longestPause + 2*time.Second,
+		100 * time.Millisecond: longestPause + mostPutOff + 2*time.Second,
+		time.Second:            longestPause + mostPutOff + 5*time.Second, // each look is given up for news, until it is not
 	} {
 		t.Run(look.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -97,6 +98,34 @@ func TestOwnChangesDoNotHideThoseOfOthers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A change does not wait for the end of a look at everything.
+func TestAChangeInterruptsALook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 50)
+		r := start(t, c)
+		r.after(time.Minute).holds(50)
+		for what, path := range map[string]string{"agent": "/v1/agent/services", "catalog": "/v1/catalog/node-services"} {
+			c.Fault(consultest.On("", path, consultest.Fault{Delay: 5 * time.Second}))
+			if err := c.Client().Agent().ServiceDeregister("k8s-registrar-default.shop.s030.http"); err != nil { // look!
+				t.Fatal(err)
+			}
+			r.after(2 * time.Second)
+			c.SetKV(service("shop", what, 32000, ""))
+			r.after(100 * time.Millisecond)
+			if _, there := c.Services()["k8s-registrar-default.shop."+what+".http"]; !there {
+				t.Errorf("a change waits for a look at the %s", what)
+			}
+			if text := r.status().Catalog.Error; text != "" {
+				t.Errorf("what was put off is taken for a failure: %s", text)
+			}
+			c.Fault(nil)
+			r.after(time.Minute).ready(true)
+		}
+		r.holds(52)
+	})
 }
 
 // An ID that somebody else has taken a moment ago is not written over.

@@ -16,7 +16,7 @@ func (a *Agent) Plan(ctx context.Context) (Pass, error) {
 		return Pass{}, err
 	}
 	a.reconciler.sharer.adopt(a.glance(ctx))
-	return a.reconciler.prepare(ctx, Belief{Snapshot: snapshot})
+	return a.reconciler.prepare(ctx, ctx, Belief{Snapshot: snapshot})
 }
 
 // Apply carries out what Plan returned, telling done of each step. It refuses to while
@@ -45,7 +45,7 @@ func (a *Agent) glance(ctx context.Context) spread.View {
 
 // know reads the tree once, in the surest way.
 func (a *Agent) know(ctx context.Context) (Snapshot, error) {
-	w := a.watch(newNews[Snapshot](), nil)
+	w := a.watch(newNews[Snapshot](), newNews[struct{}](), nil)
 	if err := w.survey(ctx); err != nil {
 		return Snapshot{}, err
 	}

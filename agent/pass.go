@@ -109,8 +109,9 @@ func (r *reconciler) adopt(cfg config.Config) {
 	r.local.Workers = cfg.Reconcile.Workers
 }
 
-// prepare compares. It writes nothing.
-func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
+// prepare compares. It writes nothing. Looking is the context of the look at all of the
+// local agent, which is the longest part of it.
+func (r *reconciler) prepare(ctx, looking context.Context, belief Belief) (Pass, error) {
 	pass := Pass{Belief: belief, Start: time.Now()}
 	if !r.node.Address.IsValid() {
 		if err := r.learn(ctx); err != nil {
@@ -121,7 +122,7 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	tree := kvschema.Compose(belief.Readings())
 	pass.Desired, pass.Problems = r.mapping.Desired(tree, r.node)
 	var err error
-	if pass.Actual, err = r.local.Actual(ctx, r.sharer.alone(pass.Desired)); err != nil {
+	if pass.Actual, err = r.local.Actual(looking, r.sharer.alone(pass.Desired)); err != nil {
 		return pass, err
 	}
 	lost := register.Lost(pass.Desired, pass.Actual, belief.Snapshot.Index)
@@ -131,6 +132,7 @@ func (r *reconciler) prepare(ctx context.Context, belief Belief) (Pass, error) {
 	}
 	share := r.sharer.share(ctx, pass.Desired, pass.Actual, time.Now())
 	pass.Desired, pass.View, pass.Leaving = share.Desired, r.sharer.view, share.Leaving
+	pass.Actual = pass.Actual.Lean(pass.Desired)
 	r.mapping.Renew(pass.Desired, pass.Actual, r.node)
 	restored := r.guard.restore(pass.Desired, pass.Actual)
 	plan := register.Diff(pass.Desired, pass.Actual)

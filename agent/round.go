@@ -21,6 +21,9 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 		l.belief = &trusted
 	}
 	failed := Pass{Belief: *l.belief, Start: time.Now()}
+	looking, stop := l.unlessNews(ctx, why)
+	defer stop()
+	before := l.ledger
 	l.ledger = nil // until there is a new one
 	if l.gated {
 		if err := l.reconciler.local.Leader(ctx); err != nil {
@@ -33,15 +36,19 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 			return failed, err
 		}
 	}
-	pass, err := l.reconciler.prepare(ctx, *l.belief)
-	if err != nil {
+	pass, err := l.reconciler.prepare(ctx, looking, *l.belief)
+	switch {
+	case err != nil && gaveWay(looking):
+		l.ledger = before
+		return failed, errNews
+	case err != nil:
 		return pass, err
 	}
 	if err := l.claim(ctx, pass.Node); err != nil {
 		return pass, err
 	}
-	pass = l.resend(ctx, pass, why)
-	l.looked = time.Since(failed.Start)
+	pass = l.resend(looking, pass, why)
+	l.looked, l.putOff = time.Since(failed.Start), time.Time{}
 	pass.Plan, pass.Deferred = l.patience.holdBack(pass.Plan, time.Now())
 	pass.Plan, pass.More = cut(pass.Plan)
 	begun := time.Now()

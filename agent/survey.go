@@ -234,5 +234,6 @@ func (w *watch) adopt(ctx context.Context, d *draft) {
 	w.hang(ctx, d)
 	if before == nil || !before.same(d.next) {
 		w.news.put(d.next)
+		w.stirs.put(struct{}{})
 	}
 }

@@ -67,13 +67,16 @@ func (v *verifier) busy() bool {
 
 // look compares, and returns which services to send again and why.
 func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[register.ID]string {
-	v.looked, v.stirred = now, false
 	if pass.Node.Name == "" {
-		v.err = errNoName
+		v.looked, v.stirred, v.err = now, false, errNoName
 		return nil
 	}
-	var catalog register.Actual
-	catalog, v.err = v.local.Cataloged(ctx, pass.Node, v.token())
+	catalog, err := v.local.Cataloged(ctx, pass.Node, v.token())
+	if err != nil && gaveWay(ctx) {
+		v.stirred = true // later
+		return nil
+	}
+	v.looked, v.stirred, v.err = now, false, err
 	if v.err != nil {
 		return nil // not known is not different
 	}

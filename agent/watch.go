@@ -28,6 +28,7 @@ type watch struct {
 	most     int           // queries that wait at the same time
 	quiet    *rate.Limiter // of surveys, see quietPace
 	news     news[Snapshot]
+	stirs    news[struct{}] // after each of the news
 	allowed  news[struct{}] // a new token is in force: what was refused may be tried now
 	show     func(known *Snapshot, err error)
 	voice    *voice

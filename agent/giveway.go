@@ -1,0 +1,52 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// mostPutOff is how long a look at everything gives way, however often things change.
+const mostPutOff = 3 * time.Second
+
+// errNews is why a look at everything was given up.
+var errNews = errors.New("there is news of the tree")
+
+// unlessNews returns a context for a look at everything, which ends when there is news of
+// the tree: a change does not wait for a look that only time or a doorbell asks for.
+func (l *loop) unlessNews(ctx context.Context, why call) (looking context.Context, stop func()) {
+	overdue := !l.putOff.IsZero() && time.Since(l.putOff) > mostPutOff
+	if why != callDrift && why != callTimer || overdue || !l.calm() {
+		return ctx, func() {}
+	}
+	select {
+	case <-l.stirs: // of news that have been heard
+	default:
+	}
+	looking, giveUp := context.WithCancelCause(ctx)
+	if len(l.snapshots) > 0 {
+		giveUp(errNews)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-l.stirs:
+			giveUp(errNews)
+		case <-looking.Done():
+		}
+	}()
+	return looking, func() { giveUp(nil); <-ended }
+}
+
+// gaveWay tells whether a look was given up for news.
+func gaveWay(looking context.Context) bool { return errors.Is(context.Cause(looking), errNews) }
+
+// lookAgain has the look made that was given up.
+func (l *loop) lookAgain(why call) {
+	if l.putOff.IsZero() {
+		l.putOff = time.Now()
+	}
+	l.verifier.stirred = l.verifier.stirred || why == callDrift
+	l.wakeIn(l.looked)
+}

@@ -1,0 +1,62 @@
+package register
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/consul/api"
+)
+
+// Lean returns the same in less memory: what the agent holds as it should points to what it
+// should hold. Consul's answer is a copy of all that we know already, and thousands of
+// services are megabytes.
+func (a Actual) Lean(desired Desired) Actual {
+	ours := make(map[ID]Registered, len(a.Ours))
+	for id, have := range a.Ours {
+		want, wanted := desired.Want[id]
+		if !wanted {
+			ours[id] = have
+			continue
+		}
+		have.ID = want.ID
+		have.Name = point(have.Name, want.Name)
+		have.Address = point(have.Address, want.Address)
+		if slices.Equal(have.Tags, want.Tags) {
+			have.Tags = want.Tags
+		}
+		if maps.Equal(have.Meta, want.Meta) {
+			have.Meta = want.Meta
+		}
+		have.Checks = leanChecks(have.Checks, want)
+		ours[want.ID] = have
+	}
+	a.Ours = ours
+	return a
+}
+
+func leanChecks(checks map[string]Check, want Registration) map[string]Check {
+	if want.Check == nil {
+		return checks
+	}
+	lean := make(map[string]Check, len(checks))
+	for id, c := range checks {
+		if id == want.Check.CheckID {
+			id = want.Check.CheckID
+			shown := shownCheck(want.Check)
+			c.Name, c.Notes, c.Type = point(c.Name, shown.Name), point(c.Notes, shown.Notes), point(c.Type, shown.Type)
+		}
+		if c.Status == api.HealthPassing {
+			c.Status, c.Output = api.HealthPassing, "" // nobody reads it
+		}
+		lean[id] = c
+	}
+	return lean
+}
+
+// point returns the second of two texts if they are equal, else the first.
+func point(have, want string) string {
+	if have == want {
+		return want
+	}
+	return have
+}
