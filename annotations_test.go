@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,7 +63,7 @@ func settingTable() string {
 	b.WriteString("| setting | default | what it does |\n|---|---|---|\n")
 	defaults := config.Default()
 	for _, s := range defaults.Settings() {
-		if block, _, _ := strings.Cut(s.Name, "."); block != "services" && block != "node" && block != "check" && block != "spread" {
+		if block, _, _ := strings.Cut(s.Name, "."); !slices.Contains([]string{"services", "node", "check", "spread", "traefik"}, block) {
 			continue
 		}
 		value := "empty"

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,17 +15,17 @@ import (
 // sharedIndex answers as Consul does for the checks of a node: only a change of this node
 // wakes a query, and the index is that of the last change of any node.
 type sharedIndex struct {
-	index uint64
+	index atomic.Uint64
 	own   chan struct{}
 }
 
 func (s *sharedIndex) ask(_ string, options *api.QueryOptions) (uint64, error) {
-	if s.index > options.WaitIndex {
-		return s.index, nil
+	if index := s.index.Load(); index > options.WaitIndex {
+		return index, nil
 	}
 	select {
 	case <-s.own:
-		return s.index, nil
+		return s.index.Load(), nil
 	case <-time.After(options.WaitTime):
 		return options.WaitIndex, nil
 	case <-options.Context().Done():
@@ -35,7 +36,8 @@ func (s *sharedIndex) ask(_ string, options *api.QueryOptions) (uint64, error) {
 // What changes on other nodes is none of this node's business.
 func TestDoorbellIsDeafToOtherNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		checks := &sharedIndex{index: 10, own: make(chan struct{})}
+		checks := &sharedIndex{own: make(chan struct{})}
+		checks.index.Store(10)
 		ctx, cancel := context.WithCancel(t.Context())
 		d := &drift{
 			ask: checks.ask, shared: true, wait: 55 * time.Second,
@@ -58,19 +60,19 @@ func TestDoorbellIsDeafToOtherNodes(t *testing.T) {
 		time.Sleep(time.Minute)
 		rung() // the first answer
 		for range 3600 {
-			checks.index++
+			checks.index.Add(1)
 			time.Sleep(time.Second)
 			if rung() > 0 {
 				t.Fatal("it rings for other nodes")
 			}
 		}
-		checks.index++
+		checks.index.Add(1)
 		checks.own <- struct{}{}
 		time.Sleep(driftPace)
 		if rung() != 1 {
 			t.Error("it does not ring for this node")
 		}
-		checks.index = 3 // the servers went back
+		checks.index.Store(3) // the servers went back
 		time.Sleep(2 * time.Minute)
 		if rung() != 1 {
 			t.Error("it does not ring when the index went back")

@@ -83,7 +83,7 @@ func TestConsulTakesAllThatAServiceCanAsk(t *testing.T) {
 	if got.Meta["team"] != "shop" || got.Meta["cluster"] != "blue" {
 		t.Errorf("meta: %v", got.Meta)
 	}
-	if tags := services[id+"quic"].Tags; !slices.Equal(tags, []string{"a,b", "c", "static", "x,y"}) {
+	if tags := services[id+"quic"].Tags; !slices.Equal(tags, []string{"a,b", "c", "static", "traefik.enable=false", "x,y"}) {
 		t.Errorf("the other port has the tags %q", tags)
 	}
 	must(t, r.health(id+"http", api.HealthPassing)) // the first status was asked for, too
