@@ -63,16 +63,15 @@ type system struct {
 // boot starts the machine's systemd.
 func (m *machine) boot() *system {
 	m.Helper()
-	unshare := needs.Program(m, "unshare", "util-linux")
 	group := "k8s-registrar-test-" + strconv.Itoa(os.Getpid())
 	var printed bytes.Buffer
-	cmd := exec.Command(unshare, "--mount", "sh", "-c", bootScript, "sh", m.root, group)
+	cmd := exec.Command("unshare", "--mount", "sh", "-c", bootScript, "sh", m.root, group)
 	cmd.Stdout, cmd.Stderr = &printed, &printed
 	must(m, cmd.Start())
 	m.Cleanup(func() {
 		_ = cmd.Process.Kill() // and with it, by --kill-child, all that it runs
 		_ = cmd.Wait()
-		sweep := func() error { return command(unshare, "--mount", "sh", "-c", sweepScript, "sh", group) }
+		sweep := func() error { return command("unshare", "--mount", "sh", "-c", sweepScript, "sh", group) }
 		if err := rig.Eventually(context.Background(), time.Minute, sweep); err != nil {
 			m.Error(err)
 		}
@@ -147,6 +146,8 @@ func (s *system) becomes(property, want string) {
 // enabled, reloaded, stuck, misconfigured, upgraded, removed, purged.
 func TestLifeUnderSystemd(t *testing.T) {
 	t.Parallel()
+	needs.Root(t)
+	needs.Namespaces(t)
 	n := newNode(t)
 	m := newMachine(t, n.environment())
 	m.install(deb(t, host))
