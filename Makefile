@@ -69,9 +69,10 @@ fleet: bin/consul ## Measure what fleets of POINTS, agents x services x namespac
 test: bin/consul ## Run all tests, those against a real Consul too, with the race detector
 	CONSUL_BIN='$(CURDIR)/bin/consul' go test -race -count=1 -timeout 30m ./...
 
-oracle: ## Hold what we know of Traefik and Kubernetes against their own code (the first time takes minutes)
+oracle: bin/consul ## Hold what we know of Traefik, Kubernetes and Prometheus against their own code (the first time takes minutes)
 	cd e2e/traefik && go test -count=1 ./... -rapid.checks=5000
 	cd e2e/kubernetes && go test -count=1 ./...
+	cd e2e/prometheus && CONSUL_BIN='$(CURDIR)/bin/consul' go test -count=1 ./...
 
 # In CI a check that changed a file fails; a developer's uncommitted work does not.
 check: ## Lint, vet, and look for untidy go.mod and unformatted code

@@ -21,7 +21,10 @@ func TestCrashIsNoMistake(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(log)
-	for lines.Scan() && !strings.Contains(lines.Text(), "telemetry is served") {
+	for !strings.Contains(lines.Text(), "telemetry is served") {
+		if !lines.Scan() {
+			t.Fatal("it has ended by itself")
+		}
 	}
 	if err := daemon.Process.Signal(syscall.SIGABRT); err != nil {
 		t.Fatal(err)

@@ -64,7 +64,7 @@ func TestUnit(t *testing.T) {
 		{"Service", "Type", "notify"},
 		{"Service", "WatchdogSec", "5min"},
 		{"Service", "LimitCORE", "0"},
-		{"Service", "ExecReload", "/bin/kill -HUP $MAINPID"},
+		{"Service", "ExecReload", "/bin/sh -c 'kill -HUP $MAINPID'"},
 		{"Service", "Restart", "on-failure"},
 		{"Service", "User", "k8s-registrar"},
 		{"Service", "NoNewPrivileges", "yes"},

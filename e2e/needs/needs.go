@@ -31,6 +31,15 @@ func Root(t testing.TB) {
 	}
 }
 
+// Namespaces ends a test where nobody may make namespaces, as in most containers.
+func Namespaces(t testing.TB) {
+	t.Helper()
+	unshare := Program(t, "unshare", "util-linux")
+	if err := exec.CommandContext(t.Context(), unshare, "--mount", "--pid", "--fork", "--uts", "--ipc", "--cgroup", "true").Run(); err != nil {
+		without(t, "namespaces cannot be made here: %v", err)
+	}
+}
+
 func without(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv(everything) != "" {

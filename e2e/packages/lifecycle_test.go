@@ -13,8 +13,8 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/e2e/needs"
 )
 
-// machine is a small Debian in a directory, with dpkg and supervisord. It shares the
-// network with this one and nothing else.
+// machine is a small Debian in a directory, with dpkg, supervisord and systemd. It shares
+// the network with this one and nothing else.
 type machine struct {
 	testing.TB
 	root        string
@@ -27,10 +27,12 @@ const suite = "bookworm"
 func newMachine(t *testing.T, environment []string) *machine {
 	t.Helper()
 	needs.Root(t)
-	debootstrap := needs.Program(t, "debootstrap", "debootstrap")
+	needs.Program(t, "debootstrap", "debootstrap")
+	fresh, err := shared.machine()
+	must(t, err)
 	m := &machine{TB: t, root: filepath.Join(t.TempDir(), "root")}
 	m.environment = append(environment, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
-	output(t, debootstrap, "--variant=minbase", "--include=supervisor", suite, m.root)
+	output(t, "cp", "-a", fresh, m.root)
 	return m
 }
 

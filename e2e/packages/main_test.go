@@ -28,6 +28,7 @@ const version = "0.0.1"
 var shared struct {
 	binary   func() (string, error) // path of k8s-registrar
 	packages func() (string, error) // directory with deb and rpm, for both architectures
+	machine  func() (string, error) // directory with a Debian to copy
 }
 
 func TestMain(m *testing.M) {
@@ -54,6 +55,10 @@ func run(m *testing.M) (code int) {
 	shared.packages = sync.OnceValues(func() (string, error) {
 		path := filepath.Join(dir, "dist")
 		return path, command(packaging+"nfpm/build.sh", path, version, "amd64", "arm64")
+	})
+	shared.machine = sync.OnceValues(func() (string, error) {
+		path := filepath.Join(dir, "debian")
+		return path, command("debootstrap", "--variant=minbase", "--include=supervisor,systemd", suite, path)
 	})
 	return m.Run()
 }
