@@ -95,7 +95,7 @@ func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[regis
 			d.since, d.over = now, time.Time{}
 		}
 		d.what = found.What
-		if !found.Ghost && now.Sub(d.since) >= patienceWithSync && now.Sub(d.resent) >= resendPause && len(resend) < v.resends {
+		if !found.ByAgent && now.Sub(d.since) >= patienceWithSync && now.Sub(d.resent) >= resendPause && len(resend) < v.resends {
 			d.resent = now
 			d.resends++
 			resend[found.ID] = found.What

@@ -24,9 +24,11 @@ type Divergence struct {
 	ID ID
 	// What says in words what the servers hold instead.
 	What string
-	// Ghost tells that they hold a service that the local agent does not: it is the
-	// agent's to remove it, and nothing that we send would help.
-	Ghost bool
+	// ByAgent tells that it is the local agent's to mend, which compares itself with the
+	// servers every minute or two. They hold a service that it does not, and nothing that
+	// we send would help; or they lack one that is in maintenance mode, which we would
+	// bring back without that.
+	ByAgent bool
 }
 
 // Cataloged reads what the servers hold for a node. The agent's 200 does not mean
@@ -92,7 +94,7 @@ func Diverge(desired Desired, local, catalog Actual) []Divergence {
 			if _, overwritten := catalog.Taken[id]; overwritten {
 				what = "it is overwritten in the catalog by something that is not ours"
 			}
-			all = append(all, Divergence{ID: id, What: what})
+			all = append(all, Divergence{ID: id, What: what, ByAgent: local.out(have) && !catalog.NodeOut})
 			continue
 		}
 		if what := diverges(want, have, held); what != "" {
@@ -102,7 +104,7 @@ func Diverge(desired Desired, local, catalog Actual) []Divergence {
 	for _, id := range sortedIDs(catalog.Ours) {
 		_, wanted := desired.Want[id]
 		if _, here := local.Ours[id]; !here && !wanted {
-			all = append(all, Divergence{ID: id, What: "the local agent does not hold it, and the catalog still does", Ghost: true})
+			all = append(all, Divergence{ID: id, What: "the local agent does not hold it, and the catalog still does", ByAgent: true})
 		}
 	}
 	return all

@@ -124,12 +124,37 @@ func TestDivergence(t *testing.T) {
 			var got string
 			for _, d := range register.Diverge(desired(t, cart), side(tt.local), side(tt.catalog)) {
 				equal(t, idOf(cart), d.ID)
-				equal(t, false, d.Ghost)
+				equal(t, false, d.ByAgent)
 				got += d.What
 			}
 			equal(t, tt.want, got)
 		})
 	}
+}
+
+// TestMaintenanceIsBroughtBackWhole: what is out of the load balancers and missing in the
+// catalog is not sent again, since it would come back without its maintenance mode.
+func TestMaintenanceIsBroughtBackWhole(t *testing.T) {
+	bubble(t, func(r *rig) {
+		cart := service("shop/cart", 30001)
+		id := idOf(cart)
+		r.converge(cart)
+		byAgent := func() (all []bool) {
+			catalog, err := r.local.Cataloged(r.Context(), cataloged, false)
+			equal(r, nil, err)
+			for _, d := range register.Diverge(desired(r, cart), r.actual(), catalog) {
+				all = append(all, d.ByAgent)
+			}
+			return all
+		}
+		operator := r.consul.Operator().Agent()
+		equal(r, nil, operator.EnableServiceMaintenance(string(id), "mine"))
+		equal(r, 0, len(byAgent()))
+		r.consul.CatalogDeregister(string(id))
+		equal(r, []bool{true}, byAgent())
+		equal(r, nil, operator.DisableServiceMaintenance(string(id)))
+		equal(r, []bool{false}, byAgent())
+	})
 }
 
 // TestRefresh sends again what is ours and wanted, with what was planned anyway and

@@ -149,6 +149,7 @@ func (l *Local) sort(services map[string]*api.AgentService, checks map[string]*a
 			actual.Taken[ID(id)] = s.Service
 		}
 	}
+	_, actual.NodeOut = checks[api.NodeMaint]
 	for id, c := range checks {
 		if ours, ok := actual.Ours[ID(c.ServiceID)]; ok {
 			ours.Checks[id] = Check{Name: c.Name, Notes: c.Notes, Type: c.Type, Status: c.Status, Output: c.Output}

@@ -82,6 +82,12 @@ func (a Actual) Standing() Maintenance {
 	}
 }
 
+// out tells whether a service is in maintenance mode, or its whole node.
+func (a Actual) out(have Registered) bool {
+	_, on := have.Maintenance()
+	return on || a.NodeOut
+}
+
 // marked tells whether a service of ours is in maintenance mode by a mark of this kind.
 func (a Actual) marked(kind Kind) bool {
 	for _, have := range a.Ours {

@@ -197,4 +197,6 @@ type Actual struct {
 	Since time.Time
 	// Unsure tells that there may be a marker though none is to be seen.
 	Unsure bool
+	// NodeOut tells that the whole node is in Consul's maintenance mode.
+	NodeOut bool
 }

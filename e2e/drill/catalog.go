@@ -18,6 +18,7 @@ func catalogDrills() []drill {
 	return []drill{
 		{"catalog: service deregistered there", setup{}, catalogDeregistered},
 		{"catalog: service overwritten there", setup{}, catalogOverwritten},
+		{"catalog: service in maintenance deregistered there", setup{}, maintenanceDeregistered},
 		{"catalog: agent may send 5 RPCs a second, 30 services", setup{node: limited, services: 30, loose: true}, rateLimited},
 		{"catalog: the same, without us once all are registered (for comparison)", setup{node: limited, services: 30, loose: true}, rateLimitedAlone},
 		{"catalog: token of the registrations deleted after a rotation", setup{policy: "deny", logLevel: "trace"}, tokenRotated},

@@ -96,6 +96,9 @@ func catalogMutations() []mutation {
 		}, []string{
 			"catalog: service deregistered there", "catalog: service overwritten there", "catalog: agent may send 5 RPCs a second, 30 services",
 		}, nil},
+		{"what is in maintenance is left to the agent", []edit{
+			{"register/catalog.go", "ByAgent: local.out(have) && !catalog.NodeOut", "ByAgent: false"},
+		}, []string{"catalog: service in maintenance deregistered there"}, nil},
 		{"the token file is followed", []edit{
 			{"agent/token.go", "\tr.token.secret.Store(&secret)\n", ""},
 		}, []string{
