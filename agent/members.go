@@ -174,7 +174,7 @@ func (m *membership) put(view spread.View) {
 	}
 }
 
-// look asks the servers for the daemons, and who we are among them. It does not take the
+// look asks who takes part, and who we are among them. It does not take the
 // doorbell's word: the Consul agent answers a query that waits from a view of its own, which
 // does not know whether there is a leader, and is empty while no server is reached.
 func (m *membership) look(ctx context.Context) ([]spread.Sighting, string, error) {
@@ -184,13 +184,18 @@ func (m *membership) look(ctx context.Context) ([]spread.Sighting, string, error
 	if err != nil {
 		return nil, "", err
 	}
+	seen, err := m.ask(ctx, node.Name)
+	return seen, node.Name, err
+}
+
+// ask asks the servers for the daemons, that of this node among them unless it has no name.
+func (m *membership) ask(ctx context.Context, self string) ([]spread.Sighting, error) {
 	options := &api.QueryOptions{Filter: m.filter()}
 	entries, meta, err := m.client.Health().Service(m.config.Telemetry.Announce, "", false, options.WithContext(ctx))
 	if err != nil {
-		return nil, "", fmt.Errorf("read daemons from catalog: %w", err)
+		return nil, fmt.Errorf("read daemons from catalog: %w", err)
 	}
-	seen, err := sightings(entries, meta, m.token(), node.Name)
-	return seen, node.Name, err
+	return sightings(entries, meta, m.token(), self)
 }
 
 func (m *membership) filter() string {
@@ -212,7 +217,7 @@ func sightings(entries []*api.ServiceEntry, meta *api.QueryMeta, token bool, sel
 		return nil, errDaemonsHidden
 	}
 	var seen []spread.Sighting
-	known := false
+	known := self == ""
 	for _, entry := range entries {
 		s := spread.Sighting{Member: spread.Member{Name: entry.Node.Node, Meta: entry.Node.Meta}, State: stateOf(entry)}
 		if s.Name == self {

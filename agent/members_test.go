@@ -370,8 +370,31 @@ func TestSightings(t *testing.T) {
 			t.Errorf("%s: it is taken for knowledge", what)
 		}
 	}
-	if _, err := sightings([]*api.ServiceEntry{entry("them", nil)}, &api.QueryMeta{LastIndex: 1, KnownLeader: true}, true, "us"); err == nil {
+	them := []*api.ServiceEntry{entry("them", nil)}
+	if _, err := sightings(them, &api.QueryMeta{LastIndex: 1, KnownLeader: true}, true, "us"); err == nil {
 		t.Error("without us: it is taken for knowledge")
+	}
+	if _, err := sightings(them, &api.QueryMeta{LastIndex: 1, KnownLeader: true}, true, ""); err != nil {
+		t.Errorf("for one who is no node: %v", err)
+	}
+}
+
+// TestSpreadInWords is what people read of it.
+func TestSpreadInWords(t *testing.T) {
+	ago := func(time.Time) string { return "1 min ago" }
+	for want, s := range map[string]SpreadStatus{
+		"3 copies among 2 nodes, which changed 1 min ago; 1 Service elsewhere":                              {State: "shared", Copies: 3, Members: []string{"a", "b"}, Elsewhere: 1},
+		"3 copies among 1 node, which changed 1 min ago; 7 Services elsewhere, 2 more when the others pass": {State: "shared", Copies: 3, Members: []string{"a"}, Elsewhere: 7, Leaving: 2},
+		"the other nodes are not known yet: nothing is added that may be theirs":                            {State: "pending"},
+		"the other nodes are not known: this one announces everything":                                      {State: "alone"},
+	} {
+		if got := s.Words(ago); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	status := Status{Spread: &SpreadStatus{Error: "why"}}
+	if notes := status.Notes(); len(notes) != 1 || notes[0].Text != "why" {
+		t.Errorf("the notes are %v", notes)
 	}
 }
 
