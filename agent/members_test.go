@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -406,7 +405,7 @@ func TestPlanKnowsTheOthers(t *testing.T) {
 		fill(c, 40)
 		o.tell()
 		a := newAgent(t, Consul{Client: c.Client(), Token: NewToken("")}, &logBuffer{}, spreadOut)
-		pass, err := a.Plan(context.Background())
+		pass, err := a.Plan(t.Context())
 		ours, _ := share(40, "b", "c", "d")
 		if err != nil || pass.Plan.Count(register.Add) != len(ours) {
 			t.Errorf("it would add %d, want %d; %v", pass.Plan.Count(register.Add), len(ours), err)
