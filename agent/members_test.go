@@ -344,7 +344,7 @@ func TestSightings(t *testing.T) {
 		entry("draining and dead", draining, own("alive", "critical"), ofNode("serfHealth", "critical")),
 		entry("node in maintenance", nil, ofNode("_node_maintenance", "critical")),
 		entry("daemon in maintenance", nil, own("_service_maintenance:x", "critical"), own("alive", "critical")),
-	}, &api.QueryMeta{LastIndex: 1, KnownLeader: true}, true, "us")
+	}, &api.QueryMeta{}, "us")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,17 +365,86 @@ func TestSightings(t *testing.T) {
 		"filtered":         {LastIndex: 1, KnownLeader: true, DefaultACLPolicy: "allow", ResultsFilteredByACLs: true},
 		"perhaps filtered": {LastIndex: 1, KnownLeader: true, DefaultACLPolicy: "deny"},
 	} {
-		if _, err := sightings([]*api.ServiceEntry{entry("us", nil)}, meta, false, "us"); err == nil {
+		d := daemons{[]*api.ServiceEntry{entry("us", nil)}, meta}
+		_, err := sightings(d.entries, d.meta, "us")
+		if err == nil && d.proven(false) == nil {
 			t.Errorf("%s: it is taken for knowledge", what)
 		}
 	}
 	them := []*api.ServiceEntry{entry("them", nil)}
-	if _, err := sightings(them, &api.QueryMeta{LastIndex: 1, KnownLeader: true}, true, "us"); err == nil {
+	if _, err := sightings(them, &api.QueryMeta{}, "us"); err == nil {
 		t.Error("without us: it is taken for knowledge")
 	}
-	if _, err := sightings(them, &api.QueryMeta{LastIndex: 1, KnownLeader: true}, true, ""); err != nil {
+	if _, err := sightings(them, &api.QueryMeta{}, ""); err != nil {
 		t.Errorf("for one who is no node: %v", err)
 	}
+}
+
+// TestWhatTheDoorbellHears is believed if it has everybody who was known.
+func TestWhatTheDoorbellHears(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			what, self, nodes string
+			leader, believed  bool
+		}{
+			{"all", "us", "us b c", true, true},
+			{"one more", "us", "us b c d", true, true},
+			{"one less", "us", "us b", true, false},
+			{"nobody", "us", "", true, false},
+			{"all but us", "us", "b c", true, false},
+			{"there is no leader", "us", "us b c", false, false},
+			{"who we are is not known", "", "us b c", true, false},
+		} {
+			c := consultest.New()
+			if !tt.leader {
+				c.SetLeader("")
+			}
+			m := &membership{local: register.NewLocal(c.Client(), register.Owner{Instance: "default"}), self: tt.self}
+			var known []spread.Sighting
+			for _, name := range []string{"us", "b", "c"} {
+				known = append(known, spread.Sighting{Member: spread.Member{Name: name}})
+			}
+			m.roll = m.roll.See(known, time.Now())
+			d := daemons{meta: &api.QueryMeta{}}
+			for name := range strings.FieldsSeq(tt.nodes) {
+				d.entries = append(d.entries, &api.ServiceEntry{Node: &api.Node{Node: name}, Service: &api.AgentService{}})
+			}
+			if got := m.hear(t.Context(), d); got != tt.believed {
+				t.Errorf("%s: %v", tt.what, got)
+			}
+		}
+	})
+}
+
+// TestServersAreSeldomAskedForAllNodes: in a large fleet that would be much, on each node for
+// each change of any.
+func TestServersAreSeldomAskedForAllNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := spreading(t, consultest.New(), 5, "b", "c", "d")
+		o.after(time.Minute)
+		asked := func() (n int) {
+			for _, r := range o.consul.Requests() {
+				if r.Path == "/v1/health/service/k8s-registrar" && !r.Query.Has("index") {
+					n++
+				}
+			}
+			return n
+		}
+		before := asked()
+		for _, state := range []string{"dead", "", "silent", "", "draining", ""} {
+			o.daemons["d"] = state
+			o.tell()
+			o.after(50 * time.Second)
+		}
+		if n := asked() - before; n > 1 { // it may be time to
+			t.Errorf("the servers were asked %d times", n)
+		}
+		before = asked()
+		o.after(10 * time.Hour)
+		if n := asked() - before; n < 45 || n > 85 {
+			t.Errorf("the servers were asked %d times in 10 hours", n)
+		}
+	})
 }
 
 // TestSpreadInWords is what people read of it.

@@ -15,13 +15,28 @@ var (
 	errStranger      = errors.New("who takes part is not known: the catalog does not have this daemon itself under the name in telemetry.announce")
 )
 
-// sightings says what an answer proves: nothing if it comes from no leader, if ACLs have
-// hidden something of it, or if this node itself is not in it.
-func sightings(entries []*api.ServiceEntry, meta *api.QueryMeta, token bool, self string) ([]spread.Sighting, error) {
+// daemons are those of all nodes, in an answer of Consul.
+type daemons struct {
+	entries []*api.ServiceEntry
+	meta    *api.QueryMeta
+}
+
+// proven tells whether the answer of the servers is all of the truth: not if it comes from
+// no leader, or ACLs may have hidden something of it.
+func (d daemons) proven(token bool) error {
 	switch {
-	case meta.LastIndex == 0 || !meta.KnownLeader:
-		return nil, errNoLeader
-	case meta.ResultsFilteredByACLs, !token && meta.DefaultACLPolicy != "allow":
+	case d.meta.LastIndex == 0 || !d.meta.KnownLeader:
+		return errNoLeader
+	case !token && d.meta.DefaultACLPolicy != "allow":
+		return errDaemonsHidden
+	}
+	return nil
+}
+
+// sightings says what an answer tells of the nodes. It tells nothing if this node itself is
+// not in it.
+func sightings(entries []*api.ServiceEntry, meta *api.QueryMeta, self string) ([]spread.Sighting, error) {
+	if meta.ResultsFilteredByACLs {
 		return nil, errDaemonsHidden
 	}
 	var seen []spread.Sighting
