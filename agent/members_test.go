@@ -447,6 +447,54 @@ func TestServersAreSeldomAskedForAllNodes(t *testing.T) {
 	})
 }
 
+// TestChangeOfOneServiceStaysAChangeOfOne: a pass about single services shares them out too.
+func TestChangeOfOneServiceStaysAChangeOfOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const services = 40
+		o := spreading(t, consultest.New(), services, "b", "c", "d")
+		o.after(time.Minute)
+		ours, theirs := share(services+20, "b", "c", "d")
+		change := func(service string, tags string) (writes, services int) {
+			var i int
+			fmt.Sscanf(service, "s%d:", &i) //nolint:errcheck // it is one
+			before := len(o.consul.Writes())
+			o.consul.SetKV(testService(i, tags))
+			o.after(time.Second)
+			return len(o.consul.Writes()) - before, o.status().Spread.Elsewhere
+		}
+		elsewhere := o.status().Spread.Elsewhere
+		for _, tt := range []struct {
+			what, service  string
+			writes, others int
+		}{
+			{"changed, ours", ours[0], 1, 0},
+			{"changed, theirs", theirs[0], 0, 0},
+			{"new, ours", ours[len(ours)-1], 1, 0},
+			{"new, theirs", theirs[len(theirs)-1], 0, 1},
+		} {
+			writes, others := change(tt.service, "b")
+			if writes != tt.writes || others != elsewhere+tt.others {
+				t.Errorf("%s: %d writes and %d Services elsewhere, want %d and %d", tt.what, writes, others, tt.writes, elsewhere+tt.others)
+			}
+		}
+		o.consul.DeleteKV(testKey(theirs[len(theirs)-1]))
+		o.after(time.Second)
+		if got := o.status().Spread.Elsewhere; got != elsewhere {
+			t.Errorf("%d Services elsewhere after one was deleted, want %d", got, elsewhere)
+		}
+		o.ready(true)
+	})
+}
+
+// testService is a service of fill with other tags, and testKey its key.
+func testService(i int, tags string) (key, value string) {
+	return service("shop", fmt.Sprintf("s%03d", i), 30000+i, tags)
+}
+
+func testKey(announced string) string {
+	return "kubernetes/deployments/shop/" + announced[:strings.IndexByte(announced, ':')]
+}
+
 // TestSpreadInWords is what people read of it.
 func TestSpreadInWords(t *testing.T) {
 	ago := func(time.Time) string { return "1 min ago" }
