@@ -45,6 +45,11 @@ func explain(c *cli.Context) error {
 	for _, entry := range entries {
 		views = append(views, explainEntry(cfg, entry, found))
 	}
+	if cfg.Spread.Copies > 0 && !c.Bool("file") {
+		if err := nameHolders(c.Context, cfg, entries, views); err != nil {
+			return errOnce(err)
+		}
+	}
 	if c.Bool("json") {
 		return writeExplanationsJSON(c.App.Writer, views)
 	}
@@ -62,6 +67,7 @@ type explanation struct {
 	Nothing     string            `json:"nothing,omitempty"`
 	Nodes       string            `json:"nodes,omitempty"`
 	Note        string            `json:"note,omitempty"`
+	Holders     []string          `json:"holders,omitempty"`
 	Ports       []portView        `json:"ports"`
 	Annotations []verdictView     `json:"annotations"`
 	Findings    []string          `json:"findings"`

@@ -50,6 +50,9 @@ func writeExplanation(b *strings.Builder, view explanation) {
 	if view.Note != "" {
 		fmt.Fprintf(b, "  note   %s\n", view.Note)
 	}
+	if len(view.Holders) > 0 {
+		fmt.Fprintf(b, "  share  of %s\n", strings.Join(view.Holders, ", "))
+	}
 	for _, port := range view.Ports {
 		writePort(b, port)
 	}

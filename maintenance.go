@@ -59,10 +59,8 @@ func maintenanceOn(c *cli.Context) error {
 	if err != nil {
 		return errOnce(err)
 	}
-	if n.config.Spread.Copies > 0 && !c.Bool("now") {
-		if actual, err = n.handOver(c); err != nil {
-			return errOnce(err)
-		}
+	if actual, err = n.handOver(c, actual); err != nil {
+		return errOnce(err)
 	}
 	if err := n.apply(c, register.Plan{}.Maintain(actual.Standing(), actual), "entering"); err != nil {
 		return err
@@ -72,21 +70,32 @@ func maintenanceOn(c *cli.Context) error {
 		return err
 	}
 	return n.wait(c, func(catalog register.Actual) []register.ID {
-		if n.config.Spread.Copies > 0 { // what others have taken over goes from here
-			maps.DeleteFunc(actual.Ours, func(id register.ID, _ register.Registered) bool {
-				_, there := catalog.Ours[id]
-				return !there
-			})
-		}
-		return unlike(actual, catalog, true)
+		return unlike(n.left(actual, catalog), catalog, true)
 	})
 }
 
+// left returns what is left on the node: what others have taken over goes from there.
+func (n node) left(actual, catalog register.Actual) register.Actual {
+	left := register.Actual{Ours: maps.Clone(actual.Ours)}
+	if n.config.Spread.Copies > 0 {
+		maps.DeleteFunc(left.Ours, func(id register.ID, _ register.Registered) bool {
+			_, there := catalog.Ours[id]
+			return !there
+		})
+	}
+	return left
+}
+
 // handOver waits until the daemon has taken the services out, which it does one by one as
-// other nodes take over. After the time that it has for that, they are taken out here.
-func (n node) handOver(c *cli.Context) (actual register.Actual, err error) {
+// other nodes take over, where services are spread. After the time that it has for that,
+// they are taken out here. It returns what the node holds then.
+func (n node) handOver(c *cli.Context, actual register.Actual) (register.Actual, error) {
+	if n.config.Spread.Copies == 0 || c.Bool("now") {
+		return actual, nil
+	}
 	fmt.Fprintf(c.App.ErrWriter, "Waiting up to %s for other nodes to take over; --now does not.\n", register.HandOver) //nolint:errcheck // nothing is left to tell it to
-	err = poll(c.Context, register.HandOver, func(ctx context.Context) (bool, error) {
+	err := poll(c.Context, register.HandOver, func(ctx context.Context) (bool, error) {
+		var err error
 		actual, err = n.local.Actual(ctx, register.Desired{})
 		for _, have := range actual.Ours {
 			if _, out := have.Maintenance(); !out {

@@ -41,12 +41,16 @@ func writeStatus(w io.Writer, s agent.Status, colour bool) {
 	}
 	fmt.Fprintf(w, "%s  %s  instance %s  %s\n", cell(cmp.Or(s.Node, "(no name yet)")), cell(cmp.Or(s.Address, "-")), cell(s.Instance), state)
 	fmt.Fprintf(w, "%s\n\n", cell(s.Sentence()))
-	for _, fact := range [][2]string{
+	facts := [][2]string{
 		{"tree", fmt.Sprintf("%s at index %d, heard %s", s.Watch.Tree, s.Watch.Index, s.Ago(s.Watch.LastSuccess))},
 		{"agent", "compared " + s.Ago(s.Reconcile.Last)},
 		{"catalog", "verified " + s.Ago(s.Catalog.Verified) + differing(s.Catalog.Diverging)},
 		{"configuration", "read " + s.Ago(s.Config.Loaded)},
-	} {
+	}
+	if s.Spread != nil {
+		facts = append(facts, [2]string{"spread", s.Spread.Words(s.Ago)})
+	}
+	for _, fact := range facts {
 		fmt.Fprintf(w, "%-14s %s\n", fact[0], cell(fact[1]))
 	}
 	writeTrouble(w, s, p)

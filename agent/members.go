@@ -2,10 +2,9 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,8 +17,9 @@ import (
 )
 
 const (
-	// membersPause is how often to look who takes part though nothing rang.
-	membersPause = time.Minute
+	// membersPause is how often the servers are asked who takes part, whatever the doorbell
+	// tells. In a large fleet that is a large answer for each node.
+	membersPause = 10 * time.Minute
 	// membersCalm is for how long the first list has to stay the same: the daemons of a
 	// fleet that starts appear one after the other.
 	membersCalm = 3 * time.Second
@@ -29,19 +29,20 @@ const (
 )
 
 // membership follows who takes part in sharing services out: the nodes whose daemons
-// announce themselves. What is not knowledge changes nothing, see [sightings]. Its views are
-// the loop's, which makes a pass for each that is new.
+// announce themselves. What is not knowledge changes nothing, see [sightings] and
+// [membership.hear]. Its views are the loop's, which makes a pass for each that is new.
 type membership struct {
 	client  *api.Client
 	local   *register.Local
 	token   func() bool // whether requests carry a token
 	config  config.Config
 	configs news[config.Config]
-	bell    func(rings news[struct{}], daemon string) *drift
+	bell    func(news[daemons], func(context.Context, *api.QueryOptions) (daemons, error)) *drift
 	views   news[spread.View]
 	show    func(error)
 	voice   *voice
 
+	self    string // the name of this node
 	roll    spread.Roll
 	view    spread.View // the last that was put
 	changed time.Time   // when the members last changed
@@ -68,16 +69,17 @@ func (m *membership) follow(ctx context.Context) {
 	m.roll, m.changed, m.heard = spread.Roll{}, time.Time{}, time.Time{}
 	m.put(spread.View{Mode: spread.Pending})
 	daemon := m.config.Telemetry.Announce
-	rings := newNews[struct{}]()
+	heard := newNews[daemons]()
+	bell := m.bell(heard, m.question(daemon))
 	listening, stop := context.WithCancel(ctx)
-	var bell sync.WaitGroup
-	bell.Go(func() { _ = m.bell(rings, daemon).run(listening) })
-	defer bell.Wait()
+	var wait sync.WaitGroup
+	wait.Go(func() { _ = bell.run(listening) })
+	defer wait.Wait()
 	defer stop()
 	waits := newRetry()
 	for m.config.Spread.Copies > 0 && m.config.Telemetry.Announce == daemon {
-		wait := m.turn(ctx, waits)
-		if !m.rest(ctx, rings, time.Now().Add(wait)) {
+		until := time.Now().Add(m.turn(ctx, waits))
+		if !m.rest(ctx, heard, until) {
 			return
 		}
 	}
@@ -103,14 +105,28 @@ func (m *membership) turn(ctx context.Context, waits retry) time.Duration {
 	}
 	waits.reset()
 	m.voice.recovered()
-	m.view.Self = self
+	m.self = self
 	m.roll = m.roll.See(seen, time.Now())
-	return membersPause
+	return membersPause*3/4 + rand.N(membersPause/2) // spread over the fleet
 }
 
-// rest publishes what time alone makes of the members, until it is time to look again. It
-// returns false when the context ends.
-func (m *membership) rest(ctx context.Context, rings news[struct{}], until time.Time) bool {
+// hear takes over what the doorbell has heard, and returns false if that proves nothing. It
+// comes from a view that the local agent keeps of the catalog, which spares the servers an
+// answer about all nodes to all nodes; but the view does not tell what ACLs hide in it,
+// whether there is a leader, or that it is empty because no server is reached. So it has to
+// have every node that was seen before.
+func (m *membership) hear(ctx context.Context, d daemons) bool {
+	seen, err := sightings(d.entries, d.meta, m.self)
+	if m.self == "" || err != nil || !m.roll.Among(seen) || m.local.Leader(ctx) != nil {
+		return false
+	}
+	m.roll = m.roll.See(seen, time.Now())
+	return true
+}
+
+// rest takes over what is heard, and publishes what that and time make of the members, until
+// the servers are to be asked again. It returns false when the context ends.
+func (m *membership) rest(ctx context.Context, heard news[daemons], until time.Time) bool {
 	for {
 		next := m.publish(time.Now())
 		if next.IsZero() || until.Before(next) {
@@ -119,8 +135,10 @@ func (m *membership) rest(ctx context.Context, rings news[struct{}], until time.
 		select {
 		case <-ctx.Done():
 			return false
-		case <-rings:
-			return true
+		case d := <-heard:
+			if !m.hear(ctx, d) {
+				return true
+			}
 		case m.config = <-m.configs:
 			return true
 		case <-time.After(time.Until(next)):
@@ -135,7 +153,7 @@ func (m *membership) rest(ctx context.Context, rings news[struct{}], until time.
 // does not.
 func (m *membership) publish(now time.Time) (next time.Time) {
 	m.roll = m.roll.At(now)
-	view := spread.View{Mode: m.view.Mode, Self: m.view.Self, Members: m.roll.Members(), Since: m.changed}
+	view := spread.View{Mode: m.view.Mode, Self: m.self, Members: m.roll.Members(), Since: m.changed}
 	if m.changed.IsZero() || !reflect.DeepEqual(view.Members, m.view.Members) {
 		m.changed, view.Since = now, now
 	}
@@ -174,9 +192,7 @@ func (m *membership) put(view spread.View) {
 	}
 }
 
-// look asks the servers for the daemons, and who we are among them. It does not take the
-// doorbell's word: the Consul agent answers a query that waits from a view of its own, which
-// does not know whether there is a leader, and is empty while no server is reached.
+// look asks the servers who takes part, and who we are among them.
 func (m *membership) look(ctx context.Context) ([]spread.Sighting, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -184,73 +200,30 @@ func (m *membership) look(ctx context.Context) ([]spread.Sighting, string, error
 	if err != nil {
 		return nil, "", err
 	}
-	options := &api.QueryOptions{Filter: m.filter()}
-	entries, meta, err := m.client.Health().Service(m.config.Telemetry.Announce, "", false, options.WithContext(ctx))
-	if err != nil {
-		return nil, "", fmt.Errorf("read daemons from catalog: %w", err)
-	}
-	seen, err := sightings(entries, meta, m.token(), node.Name)
+	seen, err := m.ask(ctx, node.Name)
 	return seen, node.Name, err
 }
 
-func (m *membership) filter() string {
-	return fmt.Sprintf("Service.ID == %q", string(register.Owner{Instance: m.config.Instance}.Daemon()))
+// ask asks the servers for the daemons, that of this node among them unless it has no name.
+func (m *membership) ask(ctx context.Context, self string) ([]spread.Sighting, error) {
+	d, err := m.question(m.config.Telemetry.Announce)(ctx, &api.QueryOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("read daemons from catalog: %w", err)
+	}
+	if err := d.proven(m.token()); err != nil {
+		return nil, err
+	}
+	return sightings(d.entries, d.meta, self)
 }
 
-var (
-	errDaemonsHidden = errors.New("who takes part is not known: ACLs hide daemons: grant service read on telemetry.announce, and node read on all nodes")
-	errStranger      = errors.New("who takes part is not known: the catalog does not have this daemon itself under the name in telemetry.announce")
-)
-
-// sightings says what an answer proves: nothing if it comes from no leader, if ACLs have
-// hidden something of it, or if this node itself is not in it.
-func sightings(entries []*api.ServiceEntry, meta *api.QueryMeta, token bool, self string) ([]spread.Sighting, error) {
-	switch {
-	case meta.LastIndex == 0 || !meta.KnownLeader:
-		return nil, errNoLeader
-	case meta.ResultsFilteredByACLs, !token && meta.DefaultACLPolicy != "allow":
-		return nil, errDaemonsHidden
+// question returns what asks for the daemons of this name.
+func (m *membership) question(daemon string) func(context.Context, *api.QueryOptions) (daemons, error) {
+	filter := fmt.Sprintf("Service.ID == %q", string(register.Owner{Instance: m.config.Instance}.Daemon()))
+	return func(ctx context.Context, options *api.QueryOptions) (d daemons, err error) {
+		options.Filter = filter
+		d.entries, d.meta, err = m.client.Health().Service(daemon, "", false, options.WithContext(ctx))
+		return d, err
 	}
-	var seen []spread.Sighting
-	known := false
-	for _, entry := range entries {
-		s := spread.Sighting{Member: spread.Member{Name: entry.Node.Node, Meta: entry.Node.Meta}, State: stateOf(entry)}
-		if s.Name == self {
-			known = true
-			if s.State == spread.Silent {
-				s.State = spread.Live // nobody knows better
-			}
-		}
-		seen = append(seen, s)
-	}
-	if !known {
-		return nil, errStranger
-	}
-	return seen, nil
-}
-
-// stateOf says what the checks of a daemon and of its node mean. A check of the node that is
-// not passing takes everything on it out. Whoever has taken it out on purpose is believed
-// before all.
-func stateOf(entry *api.ServiceEntry) spread.State {
-	draining := entry.Service.Meta[register.MetaDraining] != ""
-	state := spread.Live
-	for _, check := range entry.Checks {
-		ofNode := check.ServiceID == ""
-		switch {
-		case check.CheckID == api.NodeMaint, strings.HasPrefix(check.CheckID, api.ServiceMaintPrefix):
-			draining = true
-		case check.Status == api.HealthPassing, !ofNode && check.Status == api.HealthWarning:
-		case ofNode:
-			state = spread.Gone
-		case state == spread.Live:
-			state = spread.Silent
-		}
-	}
-	if draining {
-		return spread.Draining
-	}
-	return state
 }
 
 // membership returns what follows the others, from the configuration of the start.
@@ -271,22 +244,24 @@ func (a *Agent) membership(views news[spread.View]) *membership {
 	}
 }
 
-// bell returns a doorbell that rings when a daemon comes, goes, or changes.
-func (a *Agent) bell(rings news[struct{}], daemon string) *drift {
+// bell returns a doorbell that tells what it hears when a daemon comes, goes, or changes.
+func (a *Agent) bell(heard news[daemons], ask func(context.Context, *api.QueryOptions) (daemons, error)) *drift {
+	unheard := newNews[struct{}]()
 	return &drift{
 		ask: func(_ string, options *api.QueryOptions) (uint64, error) {
-			options.Filter = `Service.ID == "-"` // it keeps the answer small, and wakes all the same
-			_, meta, err := a.client.Health().Service(daemon, "", false, options)
+			options.WaitIndex = max(options.WaitIndex, 1) // without any the servers would be asked
+			d, err := ask(options.Context(), options)
 			if err != nil {
 				return 0, err
 			}
-			return meta.LastIndex, nil
+			heard.put(d)
+			return d.meta.LastIndex, nil
 		},
 		node:  func(context.Context) (string, error) { return "", nil }, // it is about all nodes
 		wait:  a.config.Watch.Wait,
 		pace:  rate.NewLimiter(rate.Every(driftPace), 1),
-		ring:  rings,
-		back:  rings,
+		ring:  unheard,
+		back:  unheard,
 		voice: newVoice(a.log.Named("spread"), "watching the daemons in the catalog"),
 	}
 }

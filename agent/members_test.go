@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -345,7 +344,7 @@ func TestSightings(t *testing.T) {
 		entry("draining and dead", draining, own("alive", "critical"), ofNode("serfHealth", "critical")),
 		entry("node in maintenance", nil, ofNode("_node_maintenance", "critical")),
 		entry("daemon in maintenance", nil, own("_service_maintenance:x", "critical"), own("alive", "critical")),
-	}, &api.QueryMeta{LastIndex: 1, KnownLeader: true}, true, "us")
+	}, &api.QueryMeta{}, "us")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,12 +365,152 @@ func TestSightings(t *testing.T) {
 		"filtered":         {LastIndex: 1, KnownLeader: true, DefaultACLPolicy: "allow", ResultsFilteredByACLs: true},
 		"perhaps filtered": {LastIndex: 1, KnownLeader: true, DefaultACLPolicy: "deny"},
 	} {
-		if _, err := sightings([]*api.ServiceEntry{entry("us", nil)}, meta, false, "us"); err == nil {
+		d := daemons{[]*api.ServiceEntry{entry("us", nil)}, meta}
+		_, err := sightings(d.entries, d.meta, "us")
+		if err == nil && d.proven(false) == nil {
 			t.Errorf("%s: it is taken for knowledge", what)
 		}
 	}
-	if _, err := sightings([]*api.ServiceEntry{entry("them", nil)}, &api.QueryMeta{LastIndex: 1, KnownLeader: true}, true, "us"); err == nil {
+	them := []*api.ServiceEntry{entry("them", nil)}
+	if _, err := sightings(them, &api.QueryMeta{}, "us"); err == nil {
 		t.Error("without us: it is taken for knowledge")
+	}
+	if _, err := sightings(them, &api.QueryMeta{}, ""); err != nil {
+		t.Errorf("for one who is no node: %v", err)
+	}
+}
+
+// TestWhatTheDoorbellHears is believed if it has everybody who was known.
+func TestWhatTheDoorbellHears(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			what, self, nodes string
+			leader, believed  bool
+		}{
+			{"all", "us", "us b c", true, true},
+			{"one more", "us", "us b c d", true, true},
+			{"one less", "us", "us b", true, false},
+			{"nobody", "us", "", true, false},
+			{"all but us", "us", "b c", true, false},
+			{"there is no leader", "us", "us b c", false, false},
+			{"who we are is not known", "", "us b c", true, false},
+		} {
+			c := consultest.New()
+			if !tt.leader {
+				c.SetLeader("")
+			}
+			m := &membership{local: register.NewLocal(c.Client(), register.Owner{Instance: "default"}), self: tt.self}
+			var known []spread.Sighting
+			for _, name := range []string{"us", "b", "c"} {
+				known = append(known, spread.Sighting{Member: spread.Member{Name: name}})
+			}
+			m.roll = m.roll.See(known, time.Now())
+			d := daemons{meta: &api.QueryMeta{}}
+			for name := range strings.FieldsSeq(tt.nodes) {
+				d.entries = append(d.entries, &api.ServiceEntry{Node: &api.Node{Node: name}, Service: &api.AgentService{}})
+			}
+			if got := m.hear(t.Context(), d); got != tt.believed {
+				t.Errorf("%s: %v", tt.what, got)
+			}
+		}
+	})
+}
+
+// TestServersAreSeldomAskedForAllNodes: in a large fleet that would be much, on each node for
+// each change of any.
+func TestServersAreSeldomAskedForAllNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := spreading(t, consultest.New(), 5, "b", "c", "d")
+		o.after(time.Minute)
+		asked := func() (n int) {
+			for _, r := range o.consul.Requests() {
+				if r.Path == "/v1/health/service/k8s-registrar" && !r.Query.Has("index") {
+					n++
+				}
+			}
+			return n
+		}
+		before := asked()
+		for _, state := range []string{"dead", "", "silent", "", "draining", ""} {
+			o.daemons["d"] = state
+			o.tell()
+			o.after(50 * time.Second)
+		}
+		if n := asked() - before; n > 1 { // it may be time to
+			t.Errorf("the servers were asked %d times", n)
+		}
+		before = asked()
+		o.after(10 * time.Hour)
+		if n := asked() - before; n < 45 || n > 85 {
+			t.Errorf("the servers were asked %d times in 10 hours", n)
+		}
+	})
+}
+
+// TestChangeOfOneServiceStaysAChangeOfOne: a pass about single services shares them out too.
+func TestChangeOfOneServiceStaysAChangeOfOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const services = 40
+		o := spreading(t, consultest.New(), services, "b", "c", "d")
+		o.after(time.Minute)
+		ours, theirs := share(services+20, "b", "c", "d")
+		change := func(service string, tags string) (writes, services int) {
+			var i int
+			fmt.Sscanf(service, "s%d:", &i) //nolint:errcheck // it is one
+			before := len(o.consul.Writes())
+			o.consul.SetKV(testService(i, tags))
+			o.after(time.Second)
+			return len(o.consul.Writes()) - before, o.status().Spread.Elsewhere
+		}
+		elsewhere := o.status().Spread.Elsewhere
+		for _, tt := range []struct {
+			what, service  string
+			writes, others int
+		}{
+			{"changed, ours", ours[0], 1, 0},
+			{"changed, theirs", theirs[0], 0, 0},
+			{"new, ours", ours[len(ours)-1], 1, 0},
+			{"new, theirs", theirs[len(theirs)-1], 0, 1},
+		} {
+			writes, others := change(tt.service, "b")
+			if writes != tt.writes || others != elsewhere+tt.others {
+				t.Errorf("%s: %d writes and %d Services elsewhere, want %d and %d", tt.what, writes, others, tt.writes, elsewhere+tt.others)
+			}
+		}
+		o.consul.DeleteKV(testKey(theirs[len(theirs)-1]))
+		o.after(time.Second)
+		if got := o.status().Spread.Elsewhere; got != elsewhere {
+			t.Errorf("%d Services elsewhere after one was deleted, want %d", got, elsewhere)
+		}
+		o.ready(true)
+	})
+}
+
+// testService is a service of fill with other tags, and testKey its key.
+func testService(i int, tags string) (key, value string) {
+	return service("shop", fmt.Sprintf("s%03d", i), 30000+i, tags)
+}
+
+func testKey(announced string) string {
+	return "kubernetes/deployments/shop/" + announced[:strings.IndexByte(announced, ':')]
+}
+
+// TestSpreadInWords is what people read of it.
+func TestSpreadInWords(t *testing.T) {
+	ago := func(time.Time) string { return "1 min ago" }
+	for want, s := range map[string]SpreadStatus{
+		"3 copies among 2 nodes, which changed 1 min ago; 1 Service elsewhere":                              {State: "shared", Copies: 3, Members: []string{"a", "b"}, Elsewhere: 1},
+		"3 copies among 1 node, which changed 1 min ago; 7 Services elsewhere, 2 more when the others pass": {State: "shared", Copies: 3, Members: []string{"a"}, Elsewhere: 7, Leaving: 2},
+		"the other nodes are not known yet: nothing is added that may be theirs":                            {State: "pending"},
+		"the other nodes are not known: this one announces everything":                                      {State: "alone"},
+	} {
+		if got := s.Words(ago); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	status := Status{Spread: &SpreadStatus{Error: "why"}}
+	if notes := status.Notes(); len(notes) != 1 || notes[0].Text != "why" {
+		t.Errorf("the notes are %v", notes)
 	}
 }
 
@@ -383,7 +522,7 @@ func TestPlanKnowsTheOthers(t *testing.T) {
 		fill(c, 40)
 		o.tell()
 		a := newAgent(t, Consul{Client: c.Client(), Token: NewToken("")}, &logBuffer{}, spreadOut)
-		pass, err := a.Plan(context.Background())
+		pass, err := a.Plan(t.Context())
 		ours, _ := share(40, "b", "c", "d")
 		if err != nil || pass.Plan.Count(register.Add) != len(ours) {
 			t.Errorf("it would add %d, want %d; %v", pass.Plan.Count(register.Add), len(ours), err)

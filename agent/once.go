@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
 	"github.com/k8s-registrar/k8s-registrar/register/spread"
 )
@@ -41,6 +42,22 @@ func (a *Agent) glance(ctx context.Context) spread.View {
 	}
 	now := time.Now()
 	return spread.View{Mode: spread.Shared, Self: self, Members: spread.Roll{}.See(seen, now).Members(), Since: now}
+}
+
+// Holders returns the nodes that should announce a Service, as far as the servers tell who
+// takes part at this moment; none if all do.
+func (a *Agent) Holders(ctx context.Context, s kvschema.Service) ([]string, error) {
+	copies := a.reconciler.mapping.CopiesOf(s)
+	if copies == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	seen, err := a.membership(nil).ask(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	return spread.Roll{}.See(seen, time.Now()).Members().Holders(s.Key, copies, s.Nodes), nil
 }
 
 // know reads the tree once, in the surest way.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/k8s-registrar/k8s-registrar/register/spread"
@@ -24,6 +25,22 @@ type SpreadStatus struct {
 	// they should, and this node does until each of them has it passing.
 	Elsewhere int `json:"elsewhere"`
 	Leaving   int `json:"leaving"`
+}
+
+// Words is the state of it in words; ago says how long ago something was.
+func (s *SpreadStatus) Words(ago func(time.Time) string) string {
+	switch s.State {
+	case "shared":
+		words := fmt.Sprintf("%d copies among %s, which changed %s; %s elsewhere", s.Copies, plural(len(s.Members), "node", "nodes"), ago(s.Changed), plural(s.Elsewhere, "Service", "Services"))
+		if s.Leaving > 0 {
+			words += fmt.Sprintf(", %d more when the others pass", s.Leaving)
+		}
+		return words
+	case "pending":
+		return "the other nodes are not known yet: nothing is added that may be theirs"
+	default:
+		return "the other nodes are not known: this one announces everything"
+	}
 }
 
 // looked notes whether the servers told who takes part.

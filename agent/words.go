@@ -172,6 +172,9 @@ func (s Status) Notes() []Note {
 			all = append(all, note)
 		}
 	}
+	if s.Spread != nil && s.Spread.Error != "" {
+		all = append(all, Note{"Which nodes share services out is not known, those known last stay", s.Spread.Error})
+	}
 	return all
 }
 

@@ -122,7 +122,7 @@ func (m Mapping) registration(s kvschema.Service, port int, node Node) (r Regist
 		Tags:    s.TagsOf(port),
 		Meta:    m.Owner.meta(s),
 		Weights: weightsOf(s),
-		Copies:  m.copies(s),
+		Copies:  m.CopiesOf(s),
 		Nodes:   s.Nodes,
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Meta)) {
@@ -143,7 +143,8 @@ func (m Mapping) registration(s kvschema.Service, port int, node Node) (r Regist
 	return r, r.stamp()
 }
 
-func (m Mapping) copies(s kvschema.Service) int {
+// CopiesOf returns how many nodes announce a Service; 0 for all.
+func (m Mapping) CopiesOf(s kvschema.Service) int {
 	if m.Copies == 0 || s.Copies == nil {
 		return m.Copies
 	}

@@ -28,8 +28,9 @@ service_prefix "" {
   policy = "write"
 }
 
-# See what the servers hold for this node, and hear at once when that changes.
-# To be stricter have a policy for each node, with node "<name>" and agent "<name>".
+# See what the servers hold for this node, and hear at once when that changes. To be
+# stricter have a policy for each node, with node "<name>" and agent "<name>"; but where
+# spread.copies is set, each node has to see the others.
 node_prefix "" {
   policy = "read"
 }

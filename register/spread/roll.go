@@ -53,6 +53,21 @@ type entry struct {
 // Known tells whether anybody was ever seen.
 func (r Roll) Known() bool { return !r.began.IsZero() }
 
+// Among tells whether all nodes that are known are among those that were seen, in whatever
+// state.
+func (r Roll) Among(seen []Sighting) bool {
+	there := map[string]bool{}
+	for _, s := range seen {
+		there[s.Name] = true
+	}
+	for name, e := range r.nodes {
+		if !there[name] && e.State != Gone {
+			return false
+		}
+	}
+	return true
+}
+
 // See returns the roll after a complete answer of the servers. Nodes that are not in it are
 // gone.
 func (r Roll) See(seen []Sighting, now time.Time) Roll {

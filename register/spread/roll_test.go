@@ -13,7 +13,7 @@ import (
 // seen makes sightings of a text such as "a b! c? d~": ! is draining, ? silent, ~ gone.
 func seen(text string) []spread.Sighting {
 	var all []spread.Sighting
-	for _, name := range strings.Fields(text) {
+	for name := range strings.FieldsSeq(text) {
 		s := spread.Sighting{}
 		for mark, state := range map[string]spread.State{"!": spread.Draining, "?": spread.Silent, "~": spread.Gone} {
 			if strings.HasSuffix(name, mark) {
