@@ -56,6 +56,14 @@ func writeExplanation(b *strings.Builder, view explanation) {
 	for _, port := range view.Ports {
 		writePort(b, port)
 	}
+	writeTranslation(b, view)
+	for _, outcome := range view.Traefik {
+		writeOutcome(b, outcome)
+	}
+}
+
+// writeTranslation prints what becomes of the annotations for Traefik 1.7.
+func writeTranslation(b *strings.Builder, view explanation) {
 	if len(view.Annotations) > 0 {
 		b.WriteString("\nFor Traefik 2 and 3:\n")
 	}
@@ -64,9 +72,6 @@ func writeExplanation(b *strings.Builder, view explanation) {
 		if v.Why != "" {
 			fmt.Fprintf(b, "            %s\n", v.Why)
 		}
-	}
-	for _, outcome := range view.Traefik {
-		writeOutcome(b, outcome)
 	}
 }
 

@@ -14,7 +14,7 @@ var errNews = errors.New("there is news of the tree")
 
 // unlessNews returns a context for a look at everything, which ends when there is news of
 // the tree: a change does not wait for a look that only time or a doorbell asks for.
-func (l *loop) unlessNews(ctx context.Context, why call) (looking context.Context, stop func()) {
+func (l *loop) unlessNews(ctx context.Context, why call) (context.Context, func()) {
 	overdue := !l.putOff.IsZero() && time.Since(l.putOff) > mostPutOff
 	if why != callDrift && why != callTimer || overdue || !l.calm() {
 		return ctx, func() {}
