@@ -33,14 +33,7 @@ func writeExplanation(b *strings.Builder, view explanation) {
 	fmt.Fprintf(b, "%s/%s\n", view.Namespace, view.Name)
 	fmt.Fprintf(b, "  key    %s\n", view.Key)
 	fmt.Fprintf(b, "  value  %d bytes, type %s\n", view.Bytes, orDash(view.Type))
-	switch view.Reads {
-	case "nothing":
-		fmt.Fprintf(b, "  reads  asks for nothing: %s\n", view.Nothing)
-	case "problem":
-		b.WriteString("  reads  is not announced as it is, see below\n")
-	default:
-		b.WriteString("  reads  is announced\n")
-	}
+	fmt.Fprintf(b, "  reads  %s\n", readsWords(view))
 	for _, finding := range view.Findings {
 		fmt.Fprintf(b, "  ! %s\n", finding)
 	}
@@ -72,6 +65,17 @@ func writeTranslation(b *strings.Builder, view explanation) {
 		if v.Why != "" {
 			fmt.Fprintf(b, "            %s\n", v.Why)
 		}
+	}
+}
+
+func readsWords(view explanation) string {
+	switch view.Reads {
+	case "nothing":
+		return "asks for nothing: " + view.Nothing
+	case "problem":
+		return "is not announced as it is, see below"
+	default:
+		return "is announced"
 	}
 }
 
