@@ -44,15 +44,7 @@ func writeExplanation(b *strings.Builder, view explanation) {
 	for _, finding := range view.Findings {
 		fmt.Fprintf(b, "  ! %s\n", finding)
 	}
-	if view.Nodes != "" {
-		fmt.Fprintf(b, "  nodes  only those with %s\n", view.Nodes)
-	}
-	if view.Note != "" {
-		fmt.Fprintf(b, "  note   %s\n", view.Note)
-	}
-	if len(view.Holders) > 0 {
-		fmt.Fprintf(b, "  share  of %s\n", strings.Join(view.Holders, ", "))
-	}
+	writePlace(b, view)
 	for _, port := range view.Ports {
 		writePort(b, port)
 	}
@@ -72,6 +64,19 @@ func writeTranslation(b *strings.Builder, view explanation) {
 		if v.Why != "" {
 			fmt.Fprintf(b, "            %s\n", v.Why)
 		}
+	}
+}
+
+// writePlace writes where the service is announced, if that is not simply everywhere.
+func writePlace(b *strings.Builder, view explanation) {
+	if view.Nodes != "" {
+		fmt.Fprintf(b, "  nodes  only those with %s\n", view.Nodes)
+	}
+	if view.Note != "" {
+		fmt.Fprintf(b, "  note   %s\n", view.Note)
+	}
+	if len(view.Holders) > 0 {
+		fmt.Fprintf(b, "  share  of %s\n", strings.Join(view.Holders, ", "))
 	}
 }
 
