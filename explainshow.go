@@ -37,15 +37,7 @@ func writeExplanation(b *strings.Builder, view explanation) {
 	for _, finding := range view.Findings {
 		fmt.Fprintf(b, "  ! %s\n", finding)
 	}
-	if view.Nodes != "" {
-		fmt.Fprintf(b, "  nodes  only those with %s\n", view.Nodes)
-	}
-	if view.Note != "" {
-		fmt.Fprintf(b, "  note   %s\n", view.Note)
-	}
-	if len(view.Holders) > 0 {
-		fmt.Fprintf(b, "  share  of %s\n", strings.Join(view.Holders, ", "))
-	}
+	writePlace(b, view)
 	for _, port := range view.Ports {
 		writePort(b, port)
 	}
@@ -76,6 +68,19 @@ func readsWords(view explanation) string {
 		return "is not announced as it is, see below"
 	default:
 		return "is announced"
+	}
+}
+
+// writePlace writes where the service is announced, if that is not simply everywhere.
+func writePlace(b *strings.Builder, view explanation) {
+	if view.Nodes != "" {
+		fmt.Fprintf(b, "  nodes  only those with %s\n", view.Nodes)
+	}
+	if view.Note != "" {
+		fmt.Fprintf(b, "  note   %s\n", view.Note)
+	}
+	if len(view.Holders) > 0 {
+		fmt.Fprintf(b, "  share  of %s\n", strings.Join(view.Holders, ", "))
 	}
 }
 

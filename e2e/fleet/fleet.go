@@ -123,6 +123,10 @@ func (f *fleet) newAgent(n *node) (*agent.Agent, error) {
 	cfg.Telemetry.Listen = ""
 	cfg.Check.InitialStatus = api.HealthPassing // there are no ports to dial
 	cfg.Guard.AllowRemovals = true              // nobody is there to approve
+	if f.options.copies > 0 {
+		cfg.Spread.Copies, cfg.Telemetry.Announce = f.options.copies, daemons
+		cfg.Telemetry.Listen = "127.0.0.1:0"
+	}
 	token := agent.NewToken("")
 	client, err := api.NewClient(&api.Config{
 		Address: "stand-in", Token: agent.TokenPlace, HttpClient: newHTTPClient(token.Transport(n)),
@@ -137,7 +141,19 @@ func (f *fleet) newAgent(n *node) (*agent.Agent, error) {
 	return agent.New(cfg, agent.Consul{Client: client, Token: token}, log, prometheus.NewRegistry()), nil
 }
 
-// full waits until every node holds every service.
+// daemons is the service of the daemons themselves, where services are spread.
+const daemons = "k8s-registrar"
+
+// copies is how many nodes announce a service.
+func (f *fleet) copies() int {
+	if f.options.copies == 0 {
+		return f.point.Agents
+	}
+	return min(f.options.copies, f.point.Agents)
+}
+
+// full waits until every node holds every service, or all nodes together as many copies as
+// there should be.
 func (f *fleet) full(ctx context.Context, within time.Duration) error {
 	return rig.Eventually(ctx, within, func() error {
 		f.mu.Lock()
@@ -145,10 +161,15 @@ func (f *fleet) full(ctx context.Context, within time.Duration) error {
 		if f.failed != nil {
 			return f.failed
 		}
+		var all int
 		for _, n := range f.nodes {
-			if n.holds() != len(f.services) {
+			all += n.holds()
+			if f.options.copies == 0 && n.holds() != len(f.services) {
 				return fmt.Errorf("%s holds %d of %d services", n.name, n.holds(), len(f.services))
 			}
+		}
+		if want := f.copies() * len(f.services); all != want {
+			return fmt.Errorf("the nodes hold %d services, want %d", all, want)
 		}
 		return nil
 	})
@@ -188,8 +209,8 @@ func (f *fleet) verify(ctx context.Context, services []measure.Service) error {
 				nodes[instance.Node] = true
 			}
 		}
-		if len(nodes) != f.point.Agents {
-			return fmt.Errorf("%s is in the catalog as it should be on %d of %d nodes", s.Name, len(nodes), f.point.Agents)
+		if len(nodes) != f.copies() {
+			return fmt.Errorf("%s is in the catalog as it should be on %d nodes, want %d", s.Name, len(nodes), f.copies())
 		}
 	}
 	return nil

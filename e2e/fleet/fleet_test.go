@@ -116,3 +116,35 @@ func TestPoint(t *testing.T) {
 		}
 	}
 }
+
+// TestSmallSpreadFleet announces each service from two of five nodes: a change costs two
+// writes, whoever they are.
+func TestSmallSpreadFleet(t *testing.T) {
+	consul, err := consulproc.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	results := filepath.Join(t.TempDir(), "results.json")
+	var out, errors bytes.Buffer
+	args := []string{
+		"-consul=" + consul, "-points=5x10x2", "-copies=2", "-changes=3", "-deploy=5", "-herd=4s", "-leader=", "-patience=1m", "-results=" + results,
+	}
+	if code := run(t.Context(), args, &out, &errors); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, &out, &errors)
+	}
+	text, err := os.ReadFile(results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all struct{ Fleets []fleetResult }
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	f := all.Fleets[0]
+	if f.Lost != 0 || f.IdleWrites != 0 {
+		t.Errorf("lost %d changes, and %d writes at rest", f.Lost, f.IdleWrites)
+	}
+	if got := f.Requests["writes"] * 5; got < 1.99 || got > 2.01 {
+		t.Errorf("a change costs %v writes, want 2", got)
+	}
+}

@@ -83,7 +83,7 @@ func (f *fleet) herd(ctx context.Context, victim *consulproc.Process) (herdResul
 	herd := herdResult{Agents: f.point.Agents, Servers: len(f.cluster.Servers()), Back: time.Since(begun).Seconds()}
 	s := &f.services[0]
 	s.Version++
-	w := f.arrivals.expect(*s, f.point.Agents)
+	w := f.arrivals.expect(*s, f.copies())
 	if err := f.put(ctx, s); err != nil {
 		return herd, err
 	}

@@ -35,6 +35,7 @@ type options struct {
 	deploy        int
 	herd          time.Duration // how long to watch what a restart does
 	leader        []int         // how many agents to change the leader under
+	copies        int           // from how many nodes a service is announced; 0: from all
 	patience      time.Duration
 	results, docs string // files
 	verbose       bool
@@ -65,6 +66,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags := flag.NewFlagSet("fleet", flag.ContinueOnError)
 	flags.StringVar(&o.consul, "consul", "bin/consul", "the Consul `program`")
 	points := flags.String("points", "10x100x10,100x20x2,100x100x10,100x1000x50,1000x100x10", "agents x services x namespaces of each `fleet`")
+	flags.IntVar(&o.copies, "copies", 0, "announce each service from so many `nodes`; 0: from all")
 	flags.IntVar(&o.changes, "changes", 20, "single `changes`")
 	flags.IntVar(&o.deploy, "deploy", 100, "`services` that are deployed within a minute")
 	flags.DurationVar(&o.herd, "herd", time.Minute, "how `long` to watch what a restart does")

@@ -141,7 +141,7 @@ func (f *fleet) measureChanges(ctx context.Context, result *fleetResult) error {
 
 // change writes one version and returns when each node has announced it.
 func (f *fleet) change(ctx context.Context, s *measure.Service) (times measure.Times, missing int, err error) {
-	w := f.arrivals.expect(*s, f.point.Agents)
+	w := f.arrivals.expect(*s, f.copies())
 	if err := f.put(ctx, s); err != nil {
 		return nil, 0, err
 	}
@@ -161,7 +161,7 @@ func (f *fleet) measureDeploy(ctx context.Context, result *fleetResult) error {
 	for i := range count {
 		s := &f.services[i]
 		s.Version++
-		all = append(all, f.arrivals.expect(*s, f.point.Agents))
+		all = append(all, f.arrivals.expect(*s, f.copies()))
 		if err := f.put(ctx, s); err != nil {
 			return err
 		}

@@ -172,11 +172,17 @@ func (n *node) deregister(r *http.Request, id string) (status int, body any) {
 	return http.StatusOK, nil
 }
 
-// holds returns how many services the node has.
+// holds returns how many services of the tree the node has.
 func (n *node) holds() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return len(n.services)
+	var all int
+	for _, s := range n.services {
+		if s.Name != daemons {
+			all++
+		}
+	}
+	return all
 }
 
 // newNode returns the stand-in of the node with a number.
