@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/version"
 
 	"github.com/k8s-registrar/k8s-registrar/config"
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
 
@@ -259,7 +260,7 @@ func (b *board) status(now time.Time) Status {
 }
 
 func serviceStatus(r register.Registered) ServiceStatus {
-	s := ServiceStatus{ID: string(r.ID), Name: r.Name, Key: r.Key(), Port: r.Port, Tags: r.Tags, Check: r.Status()}
+	s := ServiceStatus{ID: string(r.ID), Name: r.Name, Key: r.Key(), Port: r.Port, Tags: kvschema.Shown(r.Tags), Check: r.Status()}
 	if mark, on := r.Maintenance(); on {
 		s.Output = string(mark)
 		return s
