@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/version"
 
 	"github.com/k8s-registrar/k8s-registrar/config"
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
 
@@ -207,23 +208,6 @@ func (b *board) tokenProven(now time.Time) {
 	b.token.OldRevocable = now
 }
 
-// problemStatuses lists what is wrong. What was wrong before keeps its time.
-func problemStatuses(current []problem, before []ProblemStatus, now time.Time) []ProblemStatus {
-	since := map[[2]string]time.Time{}
-	for _, old := range before {
-		since[[2]string{old.Key, old.ID}] = old.Since
-	}
-	statuses := []ProblemStatus{}
-	for _, p := range current {
-		status := ProblemStatus{Key: p.key, ID: string(p.id), Error: p.text, Since: now}
-		if old, lasts := since[[2]string{status.Key, status.ID}]; lasts {
-			status.Since = old
-		}
-		statuses = append(statuses, status)
-	}
-	return statuses
-}
-
 // heldText says why removals wait.
 func heldText(pass Pass) string {
 	return fmt.Sprintf("%d of %d services would be removed: guard.min and guard.percent do not allow that many within %s",
@@ -276,7 +260,7 @@ func (b *board) status(now time.Time) Status {
 }
 
 func serviceStatus(r register.Registered) ServiceStatus {
-	s := ServiceStatus{ID: string(r.ID), Name: r.Name, Key: r.Key(), Port: r.Port, Tags: r.Tags, Check: r.Status()}
+	s := ServiceStatus{ID: string(r.ID), Name: r.Name, Key: r.Key(), Port: r.Port, Tags: kvschema.Shown(r.Tags), Check: r.Status()}
 	if mark, on := r.Maintenance(); on {
 		s.Output = string(mark)
 		return s

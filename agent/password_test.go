@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,9 +12,9 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/register/consultest"
 )
 
-// TestPasswordsInTagsAreNotLogged, neither when they come nor when they change, at any
+// TestPasswordsInTagsAreNotShown, neither when they come nor when they change, at any
 // level.
-func TestPasswordsInTagsAreNotLogged(t *testing.T) {
+func TestPasswordsInTagsAreNotShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
 		log := &logBuffer{}
@@ -28,6 +29,9 @@ func TestPasswordsInTagsAreNotLogged(t *testing.T) {
 		for _, password := range []string{"hunter2", "hunter3"} {
 			c.SetKV(guarded(password))
 			r.after(time.Minute)
+			if text := fmt.Sprint(r.status()); strings.Contains(text, "hunter") || !strings.Contains(text, "basic.users=(set)") {
+				t.Errorf("want the tag without a password in %s", text)
+			}
 		}
 		if got := c.Services()["k8s-registrar-default.shop.cart.http"].Tags; len(got) != 1 || !strings.HasSuffix(got[0], "hunter3") {
 			t.Errorf("Consul has %q", got)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
@@ -70,4 +71,29 @@ func (p problem) rank() int {
 		return 1
 	}
 	return 0
+}
+
+// problemStatuses lists what is wrong. What was wrong before keeps its time: of a value
+// each problem by itself, of a service all that was met at it.
+func problemStatuses(current []problem, before []ProblemStatus, now time.Time) []ProblemStatus {
+	type about struct{ key, id, text string }
+	nameOf := func(s ProblemStatus) about {
+		if s.ID != "" {
+			return about{key: s.Key, id: s.ID}
+		}
+		return about{key: s.Key, text: s.Error}
+	}
+	since := map[about]time.Time{}
+	for _, old := range before {
+		since[nameOf(old)] = old.Since
+	}
+	statuses := []ProblemStatus{}
+	for _, p := range current {
+		status := ProblemStatus{Key: p.key, ID: string(p.id), Error: p.text, Since: now, Warning: p.warning}
+		if old, lasts := since[nameOf(status)]; lasts {
+			status.Since = old
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses
 }

@@ -103,3 +103,25 @@ func TestABlockedServiceIsSaid(t *testing.T) {
 		t.Errorf("want it said once that it is late, and once that it is blocked:\n%s", log)
 	}
 }
+
+// TestStatusMarksWarnings, and each has a time of its own.
+func TestStatusMarksWarnings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		c.SetKV(annotated("cart", "future-one"))
+		r := start(t, c)
+		r.after(time.Hour)
+		key, value := annotated("cart", "future-one", "future-two")
+		c.SetKV(key, value)
+		c.SetKV("kubernetes/deployments/shop/zz", "not json")
+		r.after(time.Hour)
+		s := r.status()
+		problems, warnings := s.Parted()
+		if len(problems) != 1 || len(warnings) != 2 {
+			t.Fatalf("problems = %+v", s.Problems)
+		}
+		if before := warnings[1].Since.Sub(warnings[0].Since); before != time.Hour && before != -time.Hour {
+			t.Errorf("the second began %s after the first", before)
+		}
+	})
+}
