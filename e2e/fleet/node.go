@@ -67,6 +67,8 @@ func (n *node) answer(r *http.Request, path string) (status int, body any) {
 		return n.deregister(r, id)
 	case strings.HasPrefix(path, "check/deregister/"):
 		return http.StatusNotFound, "Unknown check ID" // its services have no other checks than theirs
+	case strings.HasPrefix(path, "health/service/id/"):
+		return n.health(id)
 	case strings.HasPrefix(path, "service/"):
 		if s := n.list()[id]; s != nil {
 			return http.StatusOK, s
@@ -83,12 +85,36 @@ func (n *node) list() map[string]*api.AgentService {
 	defer n.mu.Unlock()
 	all := map[string]*api.AgentService{}
 	for id, r := range n.services {
-		all[id] = &api.AgentService{
-			ID: r.ID, Service: r.Name, Tags: r.Tags, Meta: r.Meta, Port: r.Port, Address: r.Address,
-			Weights: api.AgentWeights{Passing: 1, Warning: 1}, Datacenter: "dc1",
-		}
+		all[id] = shown(r)
 	}
 	return all
+}
+
+func shown(r *api.AgentServiceRegistration) *api.AgentService {
+	return &api.AgentService{
+		ID: r.ID, Service: r.Name, Tags: r.Tags, Meta: r.Meta, Port: r.Port, Address: r.Address,
+		Weights: api.AgentWeights{Passing: 1, Warning: 1}, Datacenter: "dc1",
+	}
+}
+
+// health returns a service with its checks, whose types an agent does not tell here.
+func (n *node) health(id string) (status int, body any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	info := api.AgentServiceChecksInfo{AggregatedStatus: api.HealthCritical}
+	r := n.services[id]
+	if r == nil {
+		return http.StatusNotFound, info
+	}
+	info.Service, info.AggregatedStatus = shown(r), api.HealthPassing
+	for _, c := range n.checks {
+		if c.ServiceID == id {
+			info.Checks = append(info.Checks, &api.HealthCheck{
+				Node: n.name, CheckID: c.CheckID, Name: c.Name, Notes: c.Notes, Status: c.Status, ServiceID: c.ServiceID, ServiceName: c.ServiceName,
+			})
+		}
+	}
+	return http.StatusOK, info
 }
 
 // register takes in a service and answers when it is in the catalog.
