@@ -75,7 +75,7 @@ func newBoard(cfg config.Config) *board {
 
 // maxPassAge is twice what the loop rests at most, and a minute.
 func maxPassAge(cfg config.Config) time.Duration {
-	return 2*max(cfg.Reconcile.Resync, longestRest) + time.Minute
+	return 2*longestRest*cfg.Reconcile.Resync + time.Minute
 }
 
 // beat notes that the loop turns.

@@ -80,9 +80,9 @@ const maxSteps = 128
 // longestPause bounds how long a change by others can hide behind changes of our own.
 const longestPause = 10 * time.Second
 
-// longestRest bounds how long nothing is compared though nothing rings, unless the
-// configuration says more.
-const longestRest = 5 * time.Minute
+// longestRest bounds how long nothing is compared though nothing rings, in times of what
+// the configuration says.
+const longestRest = 6
 
 // call is what woke the loop.
 type call int
@@ -171,7 +171,7 @@ func (l *loop) pause() time.Duration { return min(50*l.looked, longestPause) }
 // rest is how long nothing is looked at while nothing rings: as configured, or longer
 // where a look takes long, so that it takes no more than a thousandth of the time.
 func (l *loop) rest() time.Duration {
-	return max(l.resync, min(1000*l.looked, longestRest))
+	return max(l.resync, min(1000*l.looked, longestRest*l.resync))
 }
 
 func (l *loop) wakeIn(wait time.Duration) {

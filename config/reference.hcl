@@ -217,8 +217,8 @@ reconcile {
   # The time between two full comparisons with the local agent when nothing
   # seems to have changed, "1s" to "1h". Most drift is seen at once; this finds
   # the rest, for a few milliseconds of work. With thousands of services it is
-  # more, and then the time is longer, up to 5m, so that comparing takes no more
-  # than a thousandth of it.
+  # more, and then the time is up to six times as long, so that comparing takes
+  # no more than a thousandth of it.
   resync = "45s"
 
   # The time between two comparisons of the servers' catalog with the agent when
