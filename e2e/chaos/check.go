@@ -206,6 +206,8 @@ func (w *world) judgeStatus(status agent.Status) {
 			w.fail("the registrar withholds removals: %s: %v", waiting.Why, waiting.Keys)
 		}
 	}
+	_, most := w.spent()
+	w.run.follow(status.Waiting, most)
 }
 
 // judgeLog fails if a token is in the log, or more was removed than the budget allows.

@@ -35,7 +35,7 @@ func (w *world) checkHeld() (held bool, err error) {
 		return true, fmt.Errorf("%v have to go: that is approved", keys)
 	}
 	least, most := w.spent()
-	if most+len(keys) <= budget {
+	if n := w.run.fresh(keys); n > 0 && most+n <= budget {
 		return false, fmt.Errorf("%v have to go: %d removals were made and the budget is %d", keys, most, budget)
 	}
 	if waiting := w.run.status.Waiting; len(waiting) != 1 || waiting[0].Hash != hash(keys) || !slices.Equal(waiting[0].Keys, keys) {

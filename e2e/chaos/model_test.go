@@ -1,11 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/k8s-registrar/k8s-registrar/agent"
 )
 
 // TestModel has the answers of the model that runs were wrong about.
@@ -45,5 +48,37 @@ func TestModel(t *testing.T) {
 				t.Errorf("surplus %v, want %v", got, tt.surplus)
 			}
 		})
+	}
+}
+
+// TestHeldStaysHeld: only what was too much when it began to wait may go on waiting.
+func TestHeldStaysHeld(t *testing.T) {
+	var l life
+	keys := make([]string, 20)
+	for i := range keys {
+		keys[i] = fmt.Sprint(i)
+	}
+	for _, tt := range []struct {
+		what    string
+		waiting []string
+		spent   int
+		fresh   int
+	}{
+		{"nothing waits", nil, 0, 20},
+		{"few, for no reason", keys[:2], 0, 20},
+		{"too many", keys[:budget+1], 0, 20 - budget - 1},
+		{"what is left of them", keys[:2], 0, 18},
+		{"another one with them, for no reason", keys[:3], 0, 18},
+		{"what was away in between", keys[3:5], 0, 20},
+		{"few, but many went before", keys[:1], budget, 19},
+	} {
+		var sets []agent.Waiting
+		if tt.waiting != nil {
+			sets = append(sets, agent.Waiting{Keys: tt.waiting})
+		}
+		l.follow(sets, tt.spent)
+		if got := l.fresh(keys); got != tt.fresh {
+			t.Errorf("%s: %d of 20 would be fresh, want %d", tt.what, got, tt.fresh)
+		}
 	}
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/agent"
 )
 
 // logOfRun is what the registrar has logged in its present run.
@@ -25,6 +27,32 @@ func (w *world) spent() (least, most int) {
 		}
 	}
 	return least, most
+}
+
+// follow notes what waits. What was held as a part of too much stays held, however small
+// what is left of it: so a key may go on waiting that did so rightly at first, but none may
+// begin to that is not a part of too much.
+func (l *life) follow(sets []agent.Waiting, spent int) {
+	still := map[string]bool{}
+	for _, set := range sets {
+		for _, key := range set.Keys {
+			if l.waited[key] || spent+len(set.Keys) > budget {
+				still[key] = true
+			}
+		}
+	}
+	l.waited = still
+}
+
+// fresh counts the keys that are not held already.
+func (l *life) fresh(keys []string) int {
+	var n int
+	for _, key := range keys {
+		if !l.waited[key] {
+			n++
+		}
+	}
+	return n
 }
 
 // removal returns the ID of a line that tells of a removal.

@@ -76,6 +76,7 @@ type life struct {
 	heard   time.Time       // when the status is from; zero for never in this run
 	healthy time.Time       // when it last said so
 	moved   map[string]bool // IDs that went since their key moved to another
+	waited  map[string]bool // keys that wait, and rightly did when they began to
 }
 
 // A side is one place where services are seen: the local agent, or the catalog.
