@@ -21,9 +21,11 @@ import (
 )
 
 func remove(c *consultest.Consul, from, to int) {
+	var keys []string
 	for i := from; i < to; i++ {
-		c.DeleteKV(fmt.Sprintf("kubernetes/deployments/shop/s%03d", i))
+		keys = append(keys, fmt.Sprintf("kubernetes/deployments/shop/s%03d", i))
 	}
+	c.DeleteKV(keys...)
 }
 
 // fillTwo fills two namespaces with 20 services each. Deleting one of them at once is

@@ -87,7 +87,7 @@ func (f *fleet) herd(ctx context.Context, victim *consulproc.Process) (herdResul
 	if err := f.put(ctx, s); err != nil {
 		return herd, err
 	}
-	times, missing := f.arrivals.wait(ctx, w, f.options.herd)
+	times, missing := f.arrivals.wait(ctx, w, max(f.options.herd, f.options.patience))
 	herd.Last, herd.Lost = times.Quantile(1).Seconds(), missing
 	rig.Sleep(ctx, time.Until(begun.Add(f.options.herd)))
 	herd.Kinds = f.servers.rates.counted()

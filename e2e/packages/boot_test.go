@@ -1,11 +1,11 @@
 package packages
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,10 +64,16 @@ type system struct {
 func (m *machine) boot() *system {
 	m.Helper()
 	group := "k8s-registrar-test-" + strconv.Itoa(os.Getpid())
-	var printed bytes.Buffer
+	printed, err := os.Create(filepath.Join(m.TempDir(), "printed"))
+	must(m, err)
+	said := func() string {
+		text, _ := os.ReadFile(printed.Name())
+		return string(text)
+	}
 	cmd := exec.Command("unshare", "--mount", "sh", "-c", bootScript, "sh", m.root, group)
-	cmd.Stdout, cmd.Stderr = &printed, &printed
+	cmd.Stdout, cmd.Stderr = printed, printed
 	must(m, cmd.Start())
+	must(m, printed.Close())
 	m.Cleanup(func() {
 		_ = cmd.Process.Kill() // and with it, by --kill-child, all that it runs
 		_ = cmd.Wait()
@@ -76,13 +82,13 @@ func (m *machine) boot() *system {
 			m.Error(err)
 		}
 		if m.Failed() {
-			m.Log(printed.String())
+			m.Log(said())
 		}
 	})
 	s := &system{machine: m}
 	eventually(m, func() (err error) {
 		if s.init, err = childOf(cmd.Process.Pid); err != nil {
-			return fmt.Errorf("%w\n%s", err, printed.String())
+			return fmt.Errorf("%w\n%s", err, said())
 		}
 		if state, _ := s.inside("systemctl", "is-system-running").Output(); !slices.Contains([]string{"running\n", "degraded\n"}, string(state)) {
 			return fmt.Errorf("systemd is %s", state)

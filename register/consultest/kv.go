@@ -18,9 +18,14 @@ func (c *Consul) TouchKV(key string) {
 	c.changeKV(func(s *store, index uint64) { s.touch(key, index) })
 }
 
-// DeleteKV deletes a key. Its tombstone raises the index of every prefix of the key.
-func (c *Consul) DeleteKV(key string) {
-	c.changeKV(func(s *store, index uint64) { s.remove(key, index) })
+// DeleteKV deletes keys, all of them at the same moment. The tombstone of each raises the index of every prefix
+// of it.
+func (c *Consul) DeleteKV(keys ...string) {
+	c.changeKV(func(s *store, index uint64) {
+		for _, key := range keys {
+			s.remove(key, index)
+		}
+	})
 }
 
 // Deltree deletes everything below a prefix.
