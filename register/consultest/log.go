@@ -38,6 +38,13 @@ func (c *Consul) Writes() []Request {
 	return slices.DeleteFunc(c.Requests(), func(r Request) bool { return r.Method == http.MethodGet })
 }
 
+// Forget drops what is returned by Requests and Writes.
+func (c *Consul) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.requests = nil
+}
+
 func (c *Consul) record(r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
