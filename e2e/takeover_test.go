@@ -258,13 +258,14 @@ func TestTakeoverWhileConsulTemplateRuns(t *testing.T) {
 	s.inPlace(true)
 	must(t, writer.Kill())
 
-	// One that is not seen writes it as soon as it is gone.
+	// One that is not seen writes it again a moment after its services have gone.
 	text, err := os.ReadFile(s.file)
 	must(t, err)
 	go func() {
 		for t.Context().Err() == nil {
-			if _, err := os.Stat(s.file); err != nil {
-				time.Sleep(time.Second) // Consul is reloaded meanwhile
+			there, err := inCatalog(s.server, s.node.Name(), s.query())
+			if _, old := there["s000"]; err == nil && len(there) > 0 && !old {
+				time.Sleep(time.Second) // the takeover looks on for three
 				_ = os.WriteFile(s.file, text, 0o600)
 				return
 			}
