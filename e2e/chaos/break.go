@@ -12,8 +12,12 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/e2e/rig"
 )
 
-// onePart is the part of the tree that has a namespace of its own, see plant.
-const onePart = "/v1/kv/" + tree + "m"
+// onePart is where the registrar asks for lateNamespace, which is a part of the tree by
+// itself, see plant.
+const (
+	lateNamespace = "mail"
+	onePart       = "/v1/kv/" + tree + "m"
+)
 
 // A fault is something that is broken for a while.
 type fault struct {

@@ -32,6 +32,7 @@ func operations() []operation {
 		{"bad-new", 3, (*world).putBadNew},
 		{"mend", 5, (*world).mend},
 		{"conflict", 4, (*world).conflict},
+		{"inherit", 4, (*world).inherit},
 		{"other", 2, (*world).putOther},
 		{"odd", 2, (*world).putOdd},
 		{"mass-delete", 3, (*world).massDelete},
