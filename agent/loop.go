@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -125,13 +126,7 @@ func (l *loop) turn(ctx context.Context, why call) error {
 			return nil
 		}
 	}
-	switch pause := l.pause(); {
-	case why == callPulse:
-		return nil
-	case why == callApproval && !l.approved(ctx):
-		return nil
-	case why == callDrift && l.wrote && pause > 0:
-		l.wakeBy(pause)
+	if !l.asksForAll(ctx, why) {
 		return nil
 	}
 	pass, err := l.pass(ctx, why)
@@ -146,6 +141,32 @@ func (l *loop) turn(ctx context.Context, why call) error {
 	}
 	l.concluded(pass, err)
 	return nil
+}
+
+// asksForAll tells whether a whole pass is to be made now.
+func (l *loop) asksForAll(ctx context.Context, why call) bool {
+	switch why {
+	case callPulse:
+		return false
+	case callApproval:
+		return l.approved(ctx)
+	case callDrift:
+		// Not for a ring of our own, unless there are also news that are too much for
+		// a narrow pass.
+		pause := l.pause()
+		if !l.wrote || pause == 0 || l.behind() {
+			return true
+		}
+		l.wakeBy(pause)
+		return false
+	default:
+		return true
+	}
+}
+
+// behind tells whether something is new of the tree since the last pass.
+func (l *loop) behind() bool {
+	return l.ledger == nil || !slices.Equal(l.ledger.readings, l.belief.Readings())
 }
 
 // concluded shows a pass, and says when to look again. A narrow pass that went well

@@ -128,6 +128,37 @@ func TestAChangeInterruptsALook(t *testing.T) {
 	})
 }
 
+// News that come together with a ring do not wait with it.
+func TestNewsDoNotWaitWithARing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 50)
+		c.Fault(func(r *http.Request) *consultest.Fault {
+			if r.Method == http.MethodPut { // so that both wait for the loop
+				return &consultest.Fault{Delay: 100 * time.Millisecond, After: true}
+			}
+			return slowLook(r)
+		})
+		r := start(t, c)
+		r.after(time.Minute).holds(50)
+		for i := range 10 { // which of them the loop hears of first is chance
+			c.SetKV(service("shop", "s007", 32000+i, ""))
+			r.after(10 * time.Millisecond)
+			if err := c.Operator().Agent().ServiceDeregister("k8s-registrar-default.shop.s030.http"); err != nil {
+				t.Fatal(err)
+			}
+			for j := range 2 * mostNarrow {
+				c.SetKV(service("shop", fmt.Sprintf("s%03d", j), 20000+100*i+j, ""))
+			}
+			r.after(4 * time.Second)
+			if port := c.Services()["k8s-registrar-default.shop.s005.http"].Port; port != 20000+100*i+5 {
+				t.Fatalf("port %d: the news wait", port)
+			}
+			r.after(time.Minute)
+		}
+	})
+}
+
 // An ID that somebody else has taken a moment ago is not written over.
 func TestAChangeLooksBeforeItWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
