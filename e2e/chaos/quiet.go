@@ -38,7 +38,7 @@ func (w *world) quiet(ctx context.Context, rng *rand.Rand) error {
 	}
 	var approved time.Time
 	told := begun
-	err := rig.Eventually(ctx, w.patiently(settleTime), func() error {
+	settled := func() error {
 		if err := w.failure(); err != nil {
 			return nil //nolint:nilerr // there is nothing more to wait for
 		}
@@ -52,7 +52,11 @@ func (w *world) quiet(ctx context.Context, rng *rand.Rand) error {
 			err = errors.Join(err, w.approveAll(ctx))
 		}
 		return err
-	})
+	}
+	err := rig.Eventually(ctx, w.patiently(settleTime), settled)
+	if err != nil && w.agentsTurn() {
+		err = rig.Eventually(ctx, w.patiently(antiEntropy-settleTime+10*time.Second), settled)
+	}
 	if err := errors.Join(w.failure(), err); err != nil {
 		return fmt.Errorf("quiet point: %w", err)
 	}
@@ -70,6 +74,18 @@ func (w *world) quiet(ctx context.Context, rng *rand.Rand) error {
 	w.stats.quiet++
 	w.stats.settling = append(w.stats.settling, took)
 	return w.failed
+}
+
+// agentsTurn tells whether anything is left to Consul's agent.
+func (w *world) agentsTurn() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id := range w.m.want() {
+		if w.leftToAgent(w.catalog, id) {
+			return true
+		}
+	}
+	return false
 }
 
 // restore ends all faults and takes foreign services out of our places.
