@@ -63,9 +63,14 @@ func (l *Local) Cataloged(ctx context.Context, node Node, token bool) (Actual, e
 		services[s.ID] = s
 	}
 	for _, c := range checks {
-		byID[c.CheckID] = &api.AgentCheck{ServiceID: c.ServiceID, Name: c.Name, Notes: c.Notes, Type: c.Type, Status: c.Status, Output: c.Output}
+		byID[c.CheckID] = agentCheck(c)
 	}
 	return l.sort(services, byID), nil
+}
+
+// agentCheck is a check as the agent's own list has it.
+func agentCheck(c *api.HealthCheck) *api.AgentCheck {
+	return &api.AgentCheck{ServiceID: c.ServiceID, Name: c.Name, Notes: c.Notes, Type: c.Type, Status: c.Status, Output: c.Output}
 }
 
 func complete(meta *api.QueryMeta, token bool) error {

@@ -39,8 +39,9 @@ func (l *Local) Some(ctx context.Context, ids []ID) (Actual, error) {
 			defer mu.Unlock()
 			services[string(id)] = info.Service
 			for _, c := range info.Checks {
-				kind := strings.TrimPrefix(c.CheckID, string(id)+".")
-				checks[c.CheckID] = &api.AgentCheck{ServiceID: c.ServiceID, Name: c.Name, Notes: c.Notes, Type: kind, Status: c.Status, Output: c.Output}
+				check := agentCheck(c)
+				check.Type = strings.TrimPrefix(c.CheckID, string(id)+".")
+				checks[c.CheckID] = check
 			}
 			return nil
 		})
