@@ -49,14 +49,3 @@ func (d *draft) freshen(ctx context.Context, known *Snapshot) (lost bool, err er
 		}
 	}
 }
-
-// older tells whether a key has gone back to an earlier state.
-func (d *draft) older(known *Snapshot) bool {
-	for key := range d.first {
-		was, now := find(known.Readings, key), find(d.next.Readings, key)
-		if was != nil && now != nil && now.ModifyIndex < was.ModifyIndex {
-			return true
-		}
-	}
-	return false
-}

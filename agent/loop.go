@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -77,13 +76,6 @@ type loop struct {
 // maxSteps is how many steps one pass carries out. What is more follows at once, in
 // passes of its own: a change must not wait for thousands of others.
 const maxSteps = 128
-
-// longestPause bounds how long a change by others can hide behind changes of our own.
-const longestPause = 10 * time.Second
-
-// longestRest bounds how long nothing is compared though nothing rings, in times of what
-// the configuration says.
-const longestRest = 6
 
 // call is what woke the loop.
 type call int
@@ -184,39 +176,6 @@ func (l *loop) concluded(pass Pass, err error) {
 	l.lookOut(pass)
 }
 
-// pause is how long a look at everything is put off that our own changes ask for: what
-// they changed rings like what others do. A look takes the longer the more services there
-// are, and is not to take more than a small part of the time.
-func (l *loop) pause() time.Duration { return min(50*l.looked, longestPause) }
-
-// rest is how long nothing is looked at while nothing rings: as configured, or longer
-// where a look takes long, so that it takes no more than a thousandth of the time.
-func (l *loop) rest() time.Duration {
-	return max(l.resync, min(1000*l.looked, longestRest*l.resync))
-}
-
-func (l *loop) wakeIn(wait time.Duration) {
-	l.due, l.wake = time.Now().Add(wait), time.After(wait)
-}
-
-// wakeBy makes the loop wake after a time, if it would not sooner.
-func (l *loop) wakeBy(wait time.Duration) {
-	if time.Until(l.due) > wait {
-		l.wakeIn(wait)
-	}
-}
-
-// lookOut lets the loop look for an approval while something waits. Passes in between
-// do not put that off.
-func (l *loop) lookOut(pass Pass) {
-	switch {
-	case len(pass.Waiting) == 0:
-		l.look = nil
-	case l.look == nil:
-		l.look = time.After(approvalPause)
-	}
-}
-
 // await returns what woke the loop, having taken over what is new of the tree.
 func (l *loop) await(ctx context.Context) call {
 	why := l.sleep(ctx)
@@ -262,32 +221,6 @@ func (l *loop) sleep(ctx context.Context) call {
 		l.ledger = nil // it may all be another's now
 		return callView
 	}
-}
-
-// wait says when to compare again though nothing rang.
-func (l *loop) wait(pass Pass, err error) time.Duration {
-	if err != nil {
-		wait := l.waits.after(err)
-		if errors.Is(err, errDeferred) {
-			wait = max(time.Second, time.Until(soonest(pass.Deferred)))
-		}
-		l.voice.failed(err, "retry", wait)
-		return wait
-	}
-	l.waits.reset()
-	l.voice.recovered()
-	rest := l.rest()
-	wait := rest*3/4 + rand.N(rest/2) // spread over the fleet
-	switch {
-	case pass.More:
-		return 0
-	case l.verifier.busy() || l.rotating:
-		wait = min(wait, verifyPause)
-	}
-	if len(pass.Leaving) > 0 {
-		wait = min(wait, max(0, time.Until(l.reconciler.sharer.next())))
-	}
-	return wait
 }
 
 // learn takes over a newer snapshot.

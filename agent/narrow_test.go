@@ -36,15 +36,22 @@ func slowLook(r *http.Request) *consultest.Fault {
 	return consultest.On("", "/v1/agent/services", consultest.Fault{Delay: 100 * time.Millisecond})(r)
 }
 
+// startLarge runs an agent that holds its services, and takes a while to look at them.
+func startLarge(t *testing.T) (*consultest.Consul, *rig) {
+	t.Helper()
+	c := consultest.New()
+	fill(c, 50)
+	c.Fault(slowLook)
+	r := start(t, c)
+	r.after(time.Minute).holds(50)
+	return c, r
+}
+
 // A change asks the local agent for its own service only. What the change itself makes the
 // doorbells ring is looked at later, and all at once.
 func TestAChangeTouchesItsServiceOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
-		fill(c, 50)
-		c.Fault(slowLook)
-		r := start(t, c)
-		r.after(time.Minute).holds(50)
+		c, r := startLarge(t)
 		for i, change := range []func(){
 			func() { c.SetKV(service("shop", "s007", 32000, "b")) },
 			func() { c.SetKV(service("shop", "new", 32001, "")) },
@@ -162,11 +169,7 @@ func TestNewsDoNotWaitWithARing(t *testing.T) {
 // An ID that somebody else has taken a moment ago is not written over.
 func TestAChangeLooksBeforeItWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
-		fill(c, 50)
-		c.Fault(slowLook)
-		r := start(t, c)
-		r.after(time.Minute)
+		c, r := startLarge(t)
 		foreign := &api.AgentServiceRegistration{ID: "k8s-registrar-default.shop.new.http", Name: "theirs", Port: 1}
 		if err := c.Client().Agent().ServiceRegister(foreign); err != nil {
 			t.Fatal(err)
@@ -186,11 +189,7 @@ func TestAChangeLooksBeforeItWrites(t *testing.T) {
 // would stay until everything is looked at.
 func TestARemovalSurvivesAForeign404(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
-		fill(c, 50)
-		c.Fault(slowLook)
-		r := start(t, c)
-		r.after(time.Minute).holds(50)
+		c, r := startLarge(t)
 		c.Fault(consultest.On(http.MethodGet, "/v1/agent/health/", consultest.Fault{Status: http.StatusNotFound, Body: "nginx"}))
 		c.DeleteKV("kubernetes/deployments/shop/s008")
 		r.after(time.Second)
@@ -325,11 +324,7 @@ func mutate(t *rapid.T, tree map[string]kvschema.Pair, index uint64) {
 // changes hide that for a while.
 func TestAChangeSeesMaintenance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
-		fill(c, 50)
-		c.Fault(slowLook)
-		r := start(t, c)
-		r.after(time.Minute)
+		c, r := startLarge(t)
 		c.SetKV(service("shop", "s007", 32000, "b"))
 		r.after(10 * time.Millisecond)
 		if err := register.NewLocal(c.Client(), register.Owner{Instance: "default"}).Mark(t.Context(), register.ByCommand.Mark("test")); err != nil {

@@ -177,7 +177,7 @@ func (w *watch) readPart(ctx context.Context, prefix string, index uint64) error
 	switch {
 	case err != nil:
 		return err
-	case behind || d.older(w.known):
+	case behind || anyOlder(changed(w.known.Readings, d.next.Readings)):
 		w.doubt = true
 		return w.survey(ctx)
 	case lost || more:
