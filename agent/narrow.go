@@ -68,7 +68,7 @@ func (r *reconciler) prepareSome(ctx context.Context, belief Belief, s scope, wh
 		return pass, false
 	}
 	plan := register.Diff(pass.Desired, pass.Actual)
-	plan.Seen = pass.Start
+	plan.Seen, plan.Led = pass.Start, belief.Snapshot.Led
 	pass.Plan = r.guard.hold(plan, pass.Desired, len(whole.pass.Actual.Ours), time.Now())
 	if len(pass.Plan.Held)+len(pass.Plan.Taken) > 0 {
 		return pass, false

@@ -65,7 +65,6 @@ func TestAChangeTouchesItsServiceOnly(t *testing.T) {
 			want := []string{
 				"GET /v1/agent/health/service/id/k8s-registrar-default.maintenance",
 				"GET /v1/agent/health/service/id/k8s-registrar-default.shop." + id + ".http",
-				"GET /v1/status/leader",
 				"PUT /v1/agent/service/" + action,
 			}
 			got := r.paths(requests)
@@ -77,6 +76,33 @@ func TestAChangeTouchesItsServiceOnly(t *testing.T) {
 		}
 		r.holds(50)
 	})
+}
+
+// The answer that told of a change told of a leader too, which need not be asked for again
+// unless that was a while ago.
+func TestALeaderIsAskedForWhereNewsAreOld(t *testing.T) {
+	for held, want := range map[time.Duration]int{time.Second: 0, 5 * time.Second: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			c, r := startLarge(t)
+			c.Fault(consultest.On("PUT", "/v1/agent/service/register", consultest.Fault{Delay: held}))
+			c.SetKV(service("shop", "s007", 32000, "b"))
+			r.after(100 * time.Millisecond)
+			c.Fault(slowLook)
+			c.SetKV(service("shop", "s008", 32001, "b"))
+			requests := len(c.Requests())
+			r.after(10 * time.Second)
+			var asked int
+			for _, path := range r.paths(requests) {
+				if path == "GET /v1/status/leader" {
+					asked++
+				}
+			}
+			if asked != want {
+				t.Errorf("news that waited %s: the leader was asked for %d times, want %d", held, asked, want)
+			}
+			r.holds(50)
+		})
+	}
 }
 
 // What others do while we write is seen, if later: the longer a look takes, the later.

@@ -3,6 +3,7 @@ package agent
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 )
@@ -22,6 +23,9 @@ type Snapshot struct {
 	// Epoch counts how often the servers went back in time since we watch them, see
 	// [Belief].
 	Epoch int
+	// Led is when Consul was asked for the newest of the answers, which told that the
+	// servers have a leader.
+	Led time.Time
 
 	// parts say how fresh each part of the tree is, sorted by prefix. None contains
 	// another.

@@ -66,7 +66,7 @@ func (d *draft) read(ctx context.Context, prefix string, how queryOptions) (lost
 	if err != nil {
 		return false, err
 	}
-	d.began[prefix] = began
+	d.began[prefix], d.next.Led = began, began
 	for _, r := range fresh {
 		if find(d.next.Readings, r.Key) != r {
 			d.first[r.Key] = time.Now()
@@ -152,6 +152,7 @@ func (w *watch) conclude(ctx context.Context, d *draft, a answer, how func(index
 		if err := w.proveReadable(ctx, a, v.snapshot); err != nil {
 			return err
 		}
+		v.snapshot.Led = d.next.Led
 		d.next = v.snapshot
 		if a.consistent {
 			w.doubt, w.abandoned = false, false

@@ -34,7 +34,7 @@ const (
 // The done function, unless nil, hears of each step that was tried, one at a time, and
 // tells whether to go on. If not, the steps that are left are postponed.
 func (l *Local) Apply(ctx context.Context, plan Plan, done func(Outcome) bool) Report {
-	b := &batch{local: l, done: done, seen: plan.Seen}
+	b := &batch{local: l, done: done, seen: plan.Seen, asked: plan.Led}
 	if b.seen.IsZero() {
 		b.seen = time.Now()
 	}

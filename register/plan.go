@@ -60,6 +60,9 @@ type Plan struct {
 	Taken []ID
 	// Seen is when the actual state was asked for; zero if that was just now.
 	Seen time.Time
+	// Led is when the servers were last known to have a leader, for which each answer of
+	// theirs vouches; zero if it is to be asked for.
+	Led time.Time
 }
 
 // Empty tells whether there is nothing to do, and nothing that waits.
