@@ -273,9 +273,13 @@ func TestFilter(t *testing.T) {
 		`ID == "-"`:                  {want: 0},
 		"Service==web":               {want: 1},
 		"Service == `web` and Meta.owner != \"me\"": {want: 1},
-		`Nope == "x"`:                      {err: `Selector "Nope" is not valid`},
-		`Service contains "x"`:             {err: "consultest knows only"},
-		`Service == "a" or Service == "b"`: {err: "consultest knows only"},
+		`ID matches "^k8s-"`:                        {want: 1},
+		`ID matches "^(?:k8s\\-w|other)"`:           {want: 2},
+		`ID not matches "^(?:k8s\\-w|x)"`:           {want: 1},
+		`Meta["none"] not matches "x"`:              {want: 2},
+		`Nope == "x"`:                               {err: `Selector "Nope" is not valid`},
+		`Service contains "x"`:                      {err: "consultest knows only"},
+		`Service == "a" or Service == "b"`:          {err: "consultest knows only"},
 	}
 	for filter, test := range tests {
 		t.Run(filter, func(t *testing.T) {

@@ -92,7 +92,7 @@ func (c *Consul) nodeHealth(q *query) answer {
 	if bad != "" {
 		return plain(http.StatusInternalServerError, "%s", bad)
 	}
-	return c.block(q, func(s *store) answer {
+	a := c.block(q, func(s *store) answer {
 		checks, filtered := []Check{}, false
 		for _, id := range slices.Sorted(maps.Keys(s.checks)) {
 			switch check := s.checks[id]; {
@@ -105,6 +105,10 @@ func (c *Consul) nodeHealth(q *query) answer {
 		}
 		return c.foundLocked(q, http.StatusOK, checks, s.checkIndex, filtered)
 	})
+	if a.status == http.StatusOK {
+		a.header.Set("X-Consul-Effective-Consistency", q.consistency())
+	}
+	return a
 }
 
 func (q *query) consistency() string {

@@ -140,6 +140,12 @@ var conversation = []step{
 	{"list", "GET", `/v1/agent/services?filter=Meta["managed-by"]+==+"us"`, ""},
 	{"list", "GET", `/v1/agent/services?filter=Meta["managed-by"]+!=+"us"`, ""},
 	{"list", "GET", `/v1/agent/services?filter=Meta["managed-by"]+==+"us"+and+Service+==+web`, ""},
+	{"list", "GET", `/v1/agent/services?filter=ID+matches+"^(?:k8s-|none)"`, ""},
+	{"list", "GET", `/v1/agent/services?filter=ID+matches+"^(?:k8s\\-w|none)"`, ""},
+	{"list", "GET", `/v1/agent/services?filter=ID+not+matches+"^(?:k8s\\-w|none)"`, ""},
+	{"list", "GET", `/v1/agent/checks?filter=ServiceID+not+matches+"^(?:k8s\\-w|none)"`, ""},
+	{"manager", "GET", `/v1/catalog/node-services/client-1?filter=ID+not+matches+"^(?:k8s\\-w|none)"`, ""},
+	{"manager", "GET", `/v1/health/node/client-1?filter=ServiceID+matches+"^(?:k8s\\-w|none)"`, ""},
 	{"list", "GET", `/v1/agent/services?filter=Nope+==+"x"`, ""},
 	{"list", "GET", `/v1/agent/checks?filter=ServiceID+==+"two"`, ""},
 
