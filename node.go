@@ -114,7 +114,7 @@ func (n node) wait(c *cli.Context, left func(catalog register.Actual) []register
 	}
 	var missing []register.ID
 	err = poll(c.Context, c.Duration("timeout"), func(ctx context.Context) (bool, error) {
-		catalog, err := n.local.Cataloged(ctx, this, n.consul.HasToken())
+		catalog, err := n.local.Cataloged(ctx, this, register.Desired{}, n.consul.HasToken())
 		if err != nil {
 			return false, err
 		}

@@ -268,8 +268,8 @@ func serviceStatus(r register.Registered) ServiceStatus {
 	if s.Check == api.HealthPassing {
 		return s
 	}
-	for _, id := range slices.Sorted(maps.Keys(r.Checks)) {
-		if check := r.Checks[id]; check.Status == s.Check {
+	for _, check := range r.Checks {
+		if check.Status == s.Check {
 			s.Output = strings.TrimSpace(cmp.Or(check.Output, check.Notes))
 			break
 		}

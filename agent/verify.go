@@ -71,7 +71,7 @@ func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[regis
 		v.looked, v.stirred, v.err = now, false, errNoName
 		return nil
 	}
-	catalog, err := v.local.Cataloged(ctx, pass.Node, v.token())
+	catalog, err := v.local.Cataloged(ctx, pass.Node, pass.Desired, v.token())
 	if err != nil && gaveWay(ctx) {
 		v.stirred = true // later
 		return nil

@@ -658,9 +658,9 @@ func seed(t *rapid.T, c *consultest.Consul, a register.Actual) {
 			ID: string(id), Name: have.Name, Address: have.Address, Port: have.Port, Tags: have.Tags, Meta: have.Meta,
 			Weights: &have.Weights, EnableTagOverride: have.EnableTagOverride,
 		}
-		for _, checkID := range slices.Sorted(maps.Keys(have.Checks)) {
-			check := &api.AgentServiceCheck{CheckID: checkID, Name: have.Checks[checkID].Name, Notes: have.Checks[checkID].Notes}
-			if have.Checks[checkID].Type == "tcp" {
+		for _, c := range have.Checks {
+			check := &api.AgentServiceCheck{CheckID: c.ID, Name: c.Name, Notes: c.Notes}
+			if c.Type == "tcp" {
 				check.TCP, check.Interval = "10.0.0.1:1", "10s"
 			} else {
 				check.TTL = "1m"

@@ -31,16 +31,29 @@ type Divergence struct {
 	ByAgent bool
 }
 
-// Cataloged reads what the servers hold for a node. The agent's 200 does not mean
+// Cataloged reads what the servers hold for a node, in parts if much is desired. The agent's 200 does not mean
 // that they hold what it was told: a refusal by ACLs or a rate limit, a missing
 // leader or a change by somebody else is only to be seen here.
 //
 // Without a token and with ACLs that deny by default, Consul does not say that it
 // has hidden something; token tells that there is one.
-func (l *Local) Cataloged(ctx context.Context, node Node, token bool) (Actual, error) {
+func (l *Local) Cataloged(ctx context.Context, node Node, desired Desired, token bool) (Actual, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	options := (&api.QueryOptions{AllowStale: true}).WithContext(ctx)
+	var actual Actual
+	for _, s := range shards(sortedIDs(desired.Want)) {
+		part, err := l.cataloged(ctx, s, node, token)
+		if err != nil {
+			return Actual{}, err
+		}
+		actual = actual.with(part.Lean(desired))
+	}
+	return actual, nil
+}
+
+// cataloged reads a part of what the servers hold for a node.
+func (l *Local) cataloged(ctx context.Context, s shard, node Node, token bool) (Actual, error) {
+	options := (&api.QueryOptions{AllowStale: true, Filter: s.filter("ServiceID")}).WithContext(ctx)
 	checks, meta, err := l.client.Health().Node(node.Name, options)
 	if err == nil {
 		err = complete(meta, token)
@@ -48,6 +61,7 @@ func (l *Local) Cataloged(ctx context.Context, node Node, token bool) (Actual, e
 	if err != nil {
 		return Actual{}, fmt.Errorf("read checks from catalog: %w", err)
 	}
+	options.Filter = s.filter("ID")
 	list, meta, err := l.client.Catalog().NodeServiceList(node.Name, options)
 	if err == nil {
 		err = complete(meta, token)
@@ -127,9 +141,10 @@ func diverges(want Registration, local, catalog Registered) string {
 	if want.Check == nil {
 		return ""
 	}
-	here, there := local.Checks[want.Check.CheckID].Status, catalog.Checks[want.Check.CheckID].Status
-	if here != there {
-		return fmt.Sprintf("its check is %s, and %s in the catalog", here, there)
+	here, _ := local.Checks.Of(want.Check.CheckID)
+	there, _ := catalog.Checks.Of(want.Check.CheckID)
+	if here.Status != there.Status {
+		return fmt.Sprintf("its check is %s, and %s in the catalog", here.Status, there.Status)
 	}
 	return ""
 }

@@ -27,7 +27,7 @@ func TestCatalogedIsWhatTheServersHold(t *testing.T) {
 		if err := r.consul.Operator().Agent().ServiceRegister(foreign); err != nil {
 			r.Fatal(err)
 		}
-		got, err := r.local.Cataloged(r.Context(), cataloged, false)
+		got, err := r.local.Cataloged(r.Context(), cataloged, register.Desired{}, false)
 		equal(r, nil, err)
 		equal(r, r.actual(), got, cmpopts.EquateEmpty())
 		equal(r, 0, len(register.Diverge(desired(r, services...), r.actual(), got)))
@@ -61,7 +61,7 @@ func TestHiddenIsNotMissing(t *testing.T) {
 				} else {
 					r.consul.Grant("", tt.rules)
 				}
-				_, err := register.NewLocal(client, owner).Cataloged(r.Context(), cataloged, tt.token)
+				_, err := register.NewLocal(client, owner).Cataloged(r.Context(), cataloged, register.Desired{}, tt.token)
 				got := fmt.Sprint(err)
 				if errors.Is(err, register.ErrUnverified) {
 					got = "unverified"
@@ -80,7 +80,7 @@ func TestCatalogReadIsBounded(t *testing.T) {
 		bubble(t, func(r *rig) {
 			r.consul.Fault(consultest.On("GET", path, consultest.Fault{Delay: time.Hour}))
 			equal(r, 10*time.Second, took(func() {
-				_, err := r.local.Cataloged(r.Context(), cataloged, false)
+				_, err := r.local.Cataloged(r.Context(), cataloged, register.Desired{}, false)
 				if !strings.HasPrefix(fmt.Sprint(err), want) || cause(err) != "timeout" {
 					r.Errorf("error = %v", err)
 				}
@@ -108,8 +108,8 @@ func TestDivergence(t *testing.T) {
 		{"different", none, func(h *register.Registered) { h.Port = 1 }, "the catalog has it otherwise: port: 1 -> 30001"},
 		{"different on both sides", func(h *register.Registered) { h.Port = 1 }, gone, ""},
 		{"check missing", none, func(h *register.Registered) { h.Checks = nil }, "the catalog has it otherwise: check " + check + ": + NodePort (tcp, TCP connect to 10.0.0.1:30001 every 10s, timeout 2s)"},
-		{"check of another status", none, func(h *register.Registered) { h.Checks[check] = with(h.Checks[check], "critical", "") }, "its check is passing, and critical in the catalog"},
-		{"check of another output", none, func(h *register.Registered) { h.Checks[check] = with(h.Checks[check], "passing", "old") }, ""},
+		{"check of another status", none, func(h *register.Registered) { h.Checks = with(h.Checks, check, "critical", "") }, "its check is passing, and critical in the catalog"},
+		{"check of another output", none, func(h *register.Registered) { h.Checks = with(h.Checks, check, "passing", "old") }, ""},
 		{"sent again", func(h *register.Registered) { *h = nonced(*h) }, func(h *register.Registered) { *h = nonced(*h) }, ""},
 		{"arrived before it was sent again", func(h *register.Registered) { *h = nonced(*h) }, none, ""},
 	} {
@@ -140,7 +140,7 @@ func TestMaintenanceIsBroughtBackWhole(t *testing.T) {
 		id := idOf(cart)
 		r.converge(cart)
 		byAgent := func() (all []bool) {
-			catalog, err := r.local.Cataloged(r.Context(), cataloged, false)
+			catalog, err := r.local.Cataloged(r.Context(), cataloged, register.Desired{}, false)
 			equal(r, nil, err)
 			for _, d := range register.Diverge(desired(r, cart), r.actual(), catalog) {
 				all = append(all, d.ByAgent)
@@ -205,7 +205,7 @@ func TestRefreshRepairsTheCatalog(t *testing.T) {
 			plan := r.plan(cart).Refresh(d, r.actual(), map[register.ID]string{id: "lost"}, nonce)
 			report := r.local.Apply(r.Context(), plan, nil)
 			equal(r, []string{"update shop.cart.http"}, said(report))
-			catalog, err := r.local.Cataloged(r.Context(), cataloged, false)
+			catalog, err := r.local.Cataloged(r.Context(), cataloged, register.Desired{}, false)
 			equal(r, nil, err)
 			equal(r, 0, len(register.Diverge(d, r.actual(), catalog)))
 			equal(r, r.actual(), catalog, cmpopts.EquateEmpty())
@@ -233,7 +233,7 @@ func TestAnotherNodeIsNoKnowledge(t *testing.T) {
 			if !tt.uid {
 				node.UID = ""
 			}
-			if _, err := r.local.Cataloged(r.Context(), node, false); !errors.Is(err, tt.want) {
+			if _, err := r.local.Cataloged(r.Context(), node, register.Desired{}, false); !errors.Is(err, tt.want) {
 				r.Errorf("%s: error = %v, want %v", tt.what, err, tt.want)
 			}
 		}
@@ -241,7 +241,7 @@ func TestAnotherNodeIsNoKnowledge(t *testing.T) {
 		r.consul.Reap()
 		node, err := r.local.Node(r.Context())
 		equal(r, nil, err)
-		catalog, err := r.local.Cataloged(r.Context(), node, false)
+		catalog, err := r.local.Cataloged(r.Context(), node, register.Desired{}, false)
 		equal(r, nil, err)
 		equal(r, r.actual(), catalog, cmpopts.EquateEmpty())
 	})

@@ -70,5 +70,5 @@ func kindOf(check *api.AgentServiceCheck) string {
 
 // shownCheck is what the agent shows of a check that we make.
 func shownCheck(check *api.AgentServiceCheck) Check {
-	return Check{Name: check.Name, Notes: check.Notes, Type: kindOf(check)}
+	return Check{ID: check.CheckID, Name: check.Name, Notes: check.Notes, Type: kindOf(check)}
 }

@@ -108,7 +108,7 @@ func shown(tags ...string) string { return strings.Join(kvschema.Shown(tags), " 
 func compareChecks(want Registration, have Registered) []Change {
 	var changes []Change
 	if check := want.Check; check != nil {
-		got, ok := have.Checks[check.CheckID]
+		got, ok := have.Checks.Of(check.CheckID)
 		described := describe(shownCheck(check))
 		switch {
 		case !ok:
@@ -118,7 +118,8 @@ func compareChecks(want Registration, have Registered) []Change {
 		}
 	}
 	for _, id := range staleChecks(want, have) {
-		changes = append(changes, Change{Field: "check " + id, Have: describe(have.Checks[id])})
+		stale, _ := have.Checks.Of(id)
+		changes = append(changes, Change{Field: "check " + id, Have: describe(stale)})
 	}
 	return changes
 }
@@ -129,7 +130,7 @@ func staleChecks(want Registration, have Registered) []string {
 	var stale []string
 	for _, kind := range []string{"grpc", "http", "tcp"} {
 		id := checkID(have.ID, kind)
-		_, there := have.Checks[id]
+		_, there := have.Checks.Of(id)
 		if there && (want.Check == nil || want.Check.CheckID != id) {
 			stale = append(stale, id)
 		}

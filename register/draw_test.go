@@ -94,10 +94,9 @@ func filledIn(address string, port int) map[string]api.ServiceAddress {
 func nonced(have register.Registered) register.Registered {
 	have.Meta = maps.Clone(have.Meta)
 	have.Meta[register.MetaNonce] = "n"
-	have.Checks = maps.Clone(have.Checks)
-	if c, ok := have.Checks[string(have.ID)+".tcp"]; ok && !strings.Contains(c.Notes, "#") {
+	if c, ok := have.Checks.Of(string(have.ID) + ".tcp"); ok && !strings.Contains(c.Notes, "#") {
 		c.Notes += " (#n)"
-		have.Checks[string(have.ID)+".tcp"] = c
+		have.Checks = have.Checks.With(c)
 	}
 	return have
 }
@@ -118,24 +117,24 @@ func drawEdit(t *rapid.T, have *register.Registered) {
 		"nonce":        func() { *have = nonced(*have) },
 		"weights":      func() { have.Weights.Passing = 10 },
 		"tag override": func() { have.EnableTagOverride = true },
-		"check gone":   func() { delete(have.Checks, ours) },
+		"check gone":   func() { have.Checks = have.Checks.Without(ours) },
 		"check notes": func() {
-			if c, ok := have.Checks[ours]; ok {
+			if c, ok := have.Checks.Of(ours); ok {
 				c.Notes = "edited"
-				have.Checks[ours] = c
+				have.Checks = have.Checks.With(c)
 			}
 		},
 		"check critical": func() {
-			if c, ok := have.Checks[ours]; ok {
+			if c, ok := have.Checks.Of(ours); ok {
 				c.Status = api.HealthCritical
-				have.Checks[ours] = c
+				have.Checks = have.Checks.With(c)
 			}
 		},
 		"stale check": func() {
-			have.Checks[string(have.ID)+".grpc"] = register.Check{Name: "NodePort", Notes: "old", Type: "tcp", Status: api.HealthCritical}
+			have.Checks = have.Checks.With(register.Check{ID: string(have.ID) + ".grpc", Name: "NodePort", Notes: "old", Type: "tcp", Status: api.HealthCritical})
 		},
 		"operator's check": func() {
-			have.Checks["ops-"+string(have.ID)] = register.Check{Name: "ops", Type: "ttl", Status: api.HealthWarning}
+			have.Checks = have.Checks.With(register.Check{ID: "ops-" + string(have.ID), Name: "ops", Type: "ttl", Status: api.HealthWarning})
 		},
 	}
 	edits[rapid.SampledFrom(slices.Sorted(maps.Keys(edits))).Draw(t, "edit")]()

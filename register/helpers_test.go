@@ -117,10 +117,9 @@ func shown(r register.Registration) register.Registered {
 		Tags:    append([]string{}, r.Tags...),
 		Meta:    maps.Clone(r.Meta),
 		Weights: api.AgentWeights{Passing: 1, Warning: 1},
-		Checks:  map[string]register.Check{},
 	}
 	if c := r.Check; c != nil {
-		have.Checks[c.CheckID] = register.Check{Name: c.Name, Notes: c.Notes, Type: "tcp", Status: api.HealthPassing}
+		have.Checks = have.Checks.With(register.Check{ID: c.CheckID, Name: c.Name, Notes: c.Notes, Type: "tcp", Status: api.HealthPassing})
 	}
 	return have
 }

@@ -34,21 +34,46 @@ func (a Actual) Lean(desired Desired) Actual {
 	return a
 }
 
-func leanChecks(checks map[string]Check, want Registration) map[string]Check {
+// Lean returns the same in less memory: what is desired as it was before points to that.
+func (d Desired) Lean(before Desired) Desired {
+	for id, want := range d.Want {
+		if was, known := before.Want[id]; known && was.Meta[MetaFingerprint] == want.Meta[MetaFingerprint] {
+			was.Copies, was.Nodes = want.Copies, want.Nodes // the fingerprint is of what is sent
+			d.Want[id] = was
+		}
+	}
+	return d
+}
+
+// with returns what is held in either of two parts of one agent. It may change the first.
+func (a Actual) with(part Actual) Actual {
+	if a.Ours == nil {
+		return part
+	}
+	maps.Copy(a.Ours, part.Ours)
+	maps.Copy(a.Taken, part.Taken)
+	if part.Marker != "" {
+		a.Marker, a.Since = part.Marker, part.Since
+	}
+	a.NodeOut = a.NodeOut || part.NodeOut
+	return a
+}
+
+func leanChecks(checks Checks, want Registration) Checks {
 	if want.Check == nil {
 		return checks
 	}
-	lean := make(map[string]Check, len(checks))
-	for id, c := range checks {
-		if id == want.Check.CheckID {
-			id = want.Check.CheckID
+	lean := make(Checks, 0, len(checks))
+	for _, c := range checks {
+		if c.ID == want.Check.CheckID {
+			c.ID = want.Check.CheckID
 			shown := shownCheck(want.Check)
 			c.Name, c.Notes, c.Type = point(c.Name, shown.Name), point(c.Notes, shown.Notes), point(c.Type, shown.Type)
 		}
 		if c.Status == api.HealthPassing {
 			c.Status, c.Output = api.HealthPassing, "" // nobody reads it
 		}
-		lean[id] = c
+		lean = append(lean, c)
 	}
 	return lean
 }

@@ -107,25 +107,24 @@ func (l *Local) Leader(ctx context.Context) error {
 	return nil
 }
 
-// Actual reads what the agent holds. ACLs may have cut the answer short, and for this
+// Actual reads what the agent holds, in parts if that is much. ACLs may have cut the answer short, and for this
 // endpoint the client hides the header that would tell. If only a part is missing that
 // shows by itself, since what a token may not see it may not register either. If nothing
 // of what is desired is to be seen, it is asked for one by one, see [Local.Hidden].
 func (l *Local) Actual(ctx context.Context, desired Desired) (Actual, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	options := (&api.QueryOptions{}).WithContext(ctx)
-	checks, err := l.client.Agent().ChecksWithFilterOpts("", options)
-	if err != nil {
-		return Actual{}, fmt.Errorf("read checks from agent: %w", err)
+	expected := sortedIDs(desired.Want)
+	var actual Actual
+	for _, s := range shards(expected) {
+		part, err := l.held(ctx, s)
+		if err != nil {
+			return Actual{}, err
+		}
+		actual = actual.with(part.Lean(desired))
 	}
-	services, err := l.client.Agent().ServicesWithFilterOpts("", options)
-	if err != nil {
-		return Actual{}, fmt.Errorf("read services from agent: %w", err)
-	}
-	actual := l.sort(services, checks)
 	if len(actual.Ours) == 0 {
-		if err := l.Hidden(ctx, sortedIDs(desired.Want), ""); err != nil {
+		if err := l.Hidden(ctx, expected, ""); err != nil {
 			return Actual{}, fmt.Errorf("read services from agent: %w", err)
 		}
 	}
@@ -133,6 +132,20 @@ func (l *Local) Actual(ctx context.Context, desired Desired) (Actual, error) {
 		actual.Unsure = !l.unmarked(ctx)
 	}
 	return actual, nil
+}
+
+// held reads a part of what the agent holds.
+func (l *Local) held(ctx context.Context, s shard) (Actual, error) {
+	options := (&api.QueryOptions{}).WithContext(ctx)
+	checks, err := l.client.Agent().ChecksWithFilterOpts(s.filter("ServiceID"), options)
+	if err != nil {
+		return Actual{}, fmt.Errorf("read checks from agent: %w", err)
+	}
+	services, err := l.client.Agent().ServicesWithFilterOpts(s.filter("ID"), options)
+	if err != nil {
+		return Actual{}, fmt.Errorf("read services from agent: %w", err)
+	}
+	return l.sort(services, checks), nil
 }
 
 // sort keeps what is ours and what stands where ours should.
@@ -152,7 +165,8 @@ func (l *Local) sort(services map[string]*api.AgentService, checks map[string]*a
 	_, actual.NodeOut = checks[api.NodeMaint]
 	for id, c := range checks {
 		if ours, ok := actual.Ours[ID(c.ServiceID)]; ok {
-			ours.Checks[id] = Check{Name: c.Name, Notes: c.Notes, Type: c.Type, Status: c.Status, Output: c.Output}
+			ours.Checks = ours.Checks.With(Check{ID: id, Name: c.Name, Notes: c.Notes, Type: c.Type, Status: c.Status, Output: c.Output})
+			actual.Ours[ID(c.ServiceID)] = ours
 		}
 	}
 	return actual
@@ -169,6 +183,5 @@ func registered(s *api.AgentService) Registered {
 		Meta:              s.Meta,
 		Weights:           s.Weights,
 		EnableTagOverride: s.EnableTagOverride,
-		Checks:            map[string]Check{},
 	}
 }

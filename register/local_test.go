@@ -142,9 +142,11 @@ func TestActual(t *testing.T) {
 		got := r.actual()
 		want := actual(shown(registration(r, cart)), shown(registration(r, service("shop/dns", 30053, withProtocol("UDP")))))
 		want.Taken = map[register.ID]string{prefix + "by.hand.http": "by-hand"}
-		want.Ours[id].Checks[id+".tcp"] = with(want.Ours[id].Checks[id+".tcp"], "critical", "refused")
-		want.Ours[id].Checks["ops"] = register.Check{Name: "by hand", Notes: "hands off", Type: "ttl", Status: "critical"}
-		want.Ours[id].Checks["_service_maintenance:"+id] = register.Check{Name: "Service Maintenance Mode", Notes: "mine", Type: "maintenance", Status: "critical"}
+		have := want.Ours[id]
+		have.Checks = with(have.Checks, id+".tcp", "critical", "refused").
+			With(register.Check{ID: "ops", Name: "by hand", Notes: "hands off", Type: "ttl", Status: "critical"}).
+			With(register.Check{ID: "_service_maintenance:" + id, Name: "Service Maintenance Mode", Notes: "mine", Type: "maintenance", Status: "critical"})
+		want.Ours[id] = have
 		equal(r, want, got)
 	})
 }
@@ -171,5 +173,30 @@ func TestReadingWritesNothing(t *testing.T) {
 		_, nodeErr := r.local.Node(r.Context())
 		equal(r, nil, errors.Join(nodeErr, r.local.Leader(r.Context())))
 		equal(r, 0, len(r.consul.Writes()))
+	})
+}
+
+// TestManyAreHeldAsFewAre: what is read in parts is what is read at once.
+func TestManyAreHeldAsFewAre(t *testing.T) {
+	bubble(t, func(r *rig) {
+		services := many(1500)
+		r.converge(services[:1400]...)
+		equal(r, nil, r.local.Mark(r.Context(), register.ByCommand.Mark("")))
+		for _, id := range []string{prefix + "by.hand.http", prefix + "a.s0", "x"} {
+			equal(r, nil, r.consul.Operator().Agent().ServiceRegister(&api.AgentServiceRegistration{ID: id, Name: "by-hand"}))
+		}
+		requests := len(r.consul.Requests())
+		got, err := r.local.Actual(r.Context(), desired(r, services...))
+		equal(r, nil, err)
+		if asked := len(r.consul.Requests()) - requests; asked < 6 {
+			r.Errorf("it is read with %d requests", asked)
+		}
+		want := r.actual()
+		equal(r, true, want.Marker != "" && len(want.Taken) == 2 && len(want.Ours) == 1400)
+		equal(r, want, got, cmpopts.EquateEmpty())
+		got, err = r.local.Cataloged(r.Context(), cataloged, desired(r, services...), false)
+		equal(r, nil, err)
+		equal(r, want.Ours, got.Ours, cmpopts.EquateEmpty())
+		equal(r, want.Taken, got.Taken)
 	})
 }

@@ -54,7 +54,7 @@ func (m Mark) Reason() string {
 // Maintenance returns the mark that the service is in maintenance mode with, and false
 // if it is in none.
 func (r Registered) Maintenance() (Mark, bool) {
-	check, on := r.Checks[maintenancePrefix+string(r.ID)]
+	check, on := r.Checks.Of(maintenancePrefix + string(r.ID))
 	return Mark(check.Notes), on
 }
 
@@ -161,13 +161,13 @@ func (s Step) maintained(m Maintenance) Step {
 }
 
 // maintain returns the checks that a service has once it has entered or left.
-func (s Step) maintain(checks map[string]Check) map[string]Check {
+func (s Step) maintain(checks Checks) Checks {
 	id := maintenancePrefix + string(s.ID)
 	switch {
 	case s.Enter != "":
-		checks[id] = Check{Name: "Service Maintenance Mode", Notes: string(s.Enter), Type: "maintenance", Status: "critical"}
+		return checks.With(Check{ID: id, Name: "Service Maintenance Mode", Notes: string(s.Enter), Type: "maintenance", Status: "critical"})
 	case s.Lift:
-		delete(checks, id)
+		return checks.Without(id)
 	}
 	return checks
 }

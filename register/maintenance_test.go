@@ -82,7 +82,7 @@ func TestMaintain(t *testing.T) {
 			cart := service("shop/cart", 30001)
 			have := shown(registration(t, cart))
 			if tt.notes != "-" {
-				have.Checks[maintOf+cartID] = register.Check{Notes: tt.notes, Status: "critical"}
+				have.Checks = have.Checks.With(register.Check{ID: maintOf + cartID, Notes: tt.notes, Status: "critical"})
 			}
 			a := actual(have)
 			a.Marker, a.Unsure = tt.marker, tt.unsure
@@ -218,7 +218,7 @@ func TestMarkerIsNoService(t *testing.T) {
 	bubble(t, func(r *rig) {
 		equal(r, nil, r.local.Mark(r.Context(), register.ByCommand.Mark("")))
 		equal(r, []register.Step(nil), r.plan().Steps)
-		catalog, err := r.local.Cataloged(r.Context(), register.Node{Name: consultest.NodeName}, true)
+		catalog, err := r.local.Cataloged(r.Context(), register.Node{Name: consultest.NodeName}, register.Desired{}, true)
 		equal(r, nil, err)
 		equal(r, 0, len(register.Diverge(desired(r), r.actual(), catalog)))
 

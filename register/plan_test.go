@@ -189,13 +189,14 @@ func goal(d register.Desired, a register.Actual) map[register.ID]register.Regist
 		if a.Ours[id].Meta[register.MetaNonce] != "" {
 			now = nonced(now) // it stays
 		}
-		for checkID, check := range now.Checks { // a live status is Consul's matter
-			check.Status = a.Ours[id].Checks[checkID].Status
-			now.Checks[checkID] = check
+		for _, check := range now.Checks { // a live status is Consul's matter
+			live, _ := a.Ours[id].Checks.Of(check.ID)
+			check.Status = live.Status
+			now.Checks = now.Checks.With(check)
 		}
-		for checkID, check := range a.Ours[id].Checks {
-			if strings.HasPrefix(checkID, "ops-") {
-				now.Checks[checkID] = check
+		for _, check := range a.Ours[id].Checks {
+			if strings.HasPrefix(check.ID, "ops-") {
+				now.Checks = now.Checks.With(check)
 			}
 		}
 		goal[id] = now
@@ -243,20 +244,26 @@ func TestConsulsOwnAdditionsAreNoChange(t *testing.T) {
 		{"nothing", cart, func(*register.Registered) {}},
 		{"no tags as nil", service("shop/cart", 30001), func(h *register.Registered) { h.Tags = nil }},
 		{"no tags as empty", service("shop/cart", 30001), func(h *register.Registered) { h.Tags = []string{} }},
-		{"status of the check", cart, func(h *register.Registered) { h.Checks[ours] = with(h.Checks[ours], "critical", "refused") }},
+		{"status of the check", cart, func(h *register.Registered) { h.Checks = with(h.Checks, ours, "critical", "refused") }},
 		{"no checks as nil", service("shop/cart", 30001, withProtocol("UDP")), func(h *register.Registered) { h.Checks = nil }},
-		{"operator's check", cart, func(h *register.Registered) { h.Checks["ops"] = register.Check{Name: "ops", Type: "http"} }},
-		{"check of the default ID", cart, func(h *register.Registered) { h.Checks["service:"+string(h.ID)] = register.Check{Type: "ttl"} }},
+		{"operator's check", cart, func(h *register.Registered) {
+			h.Checks = h.Checks.With(register.Check{ID: "ops", Name: "ops", Type: "http"})
+		}},
+		{"check of the default ID", cart, func(h *register.Registered) {
+			h.Checks = h.Checks.With(register.Check{ID: "service:" + string(h.ID), Type: "ttl"})
+		}},
 		{"maintenance", cart, func(h *register.Registered) {
-			h.Checks["_service_maintenance:"+string(h.ID)] = register.Check{Name: "Service Maintenance Mode", Notes: "mine", Type: "maintenance", Status: "critical"}
+			h.Checks = h.Checks.With(register.Check{ID: "_service_maintenance:" + string(h.ID), Name: "Service Maintenance Mode", Notes: "mine", Type: "maintenance", Status: "critical"})
 		}},
 		{"nonce", cart, func(h *register.Registered) {
 			h.Meta[register.MetaNonce] = "n"
-			c := h.Checks[ours]
+			c, _ := h.Checks.Of(ours)
 			c.Notes += " (#n)"
-			h.Checks[ours] = c
+			h.Checks = h.Checks.With(c)
 		}},
-		{"check of a similar ID", cart, func(h *register.Registered) { h.Checks[string(h.ID)+"-2.tcp"] = register.Check{Type: "tcp"} }},
+		{"check of a similar ID", cart, func(h *register.Registered) {
+			h.Checks = h.Checks.With(register.Check{ID: string(h.ID) + "-2.tcp", Type: "tcp"})
+		}},
 	} {
 		t.Run(tt.what, func(t *testing.T) { equal(t, []string(nil), changes(t, tt.service, tt.edit)) })
 	}
@@ -267,7 +274,9 @@ func TestChange(t *testing.T) {
 	const check = "NodePort (tcp, TCP connect to 10.0.0.1:30001 every 10s, timeout 2s)"
 	tcp := service("shop/cart", 30001, withTags("a", "b"))
 	udp := service("shop/cart", 30001, withProtocol("UDP"))
-	stale := register.Check{Name: "NodePort", Notes: "old", Type: "tcp"}
+	stale := func(id string) register.Check {
+		return register.Check{ID: id, Name: "NodePort", Notes: "old", Type: "tcp"}
+	}
 	for _, tt := range []struct {
 		what    string
 		service kvschema.Service
@@ -293,20 +302,20 @@ func TestChange(t *testing.T) {
 		{"nonce of the service only", tcp, func(h *register.Registered) { h.Meta[register.MetaNonce] = "n" }, []string{"check " + ours + ": " + check + " -> " + strings.Replace(check, "2s", "2s (#n)", 1)}},
 		{"check gone", tcp, func(h *register.Registered) { h.Checks = nil }, []string{"check " + ours + ": + " + check}},
 		{"check edited", tcp, func(h *register.Registered) {
-			h.Checks[ours] = register.Check{Name: "NodePort", Type: "tcp", Notes: "edited"}
+			h.Checks = h.Checks.With(register.Check{ID: ours, Name: "NodePort", Type: "tcp", Notes: "edited"})
 		}, []string{"check " + ours + ": NodePort (tcp, edited) -> " + check}},
 		{"check renamed", tcp, func(h *register.Registered) {
-			c := h.Checks[ours]
+			c, _ := h.Checks.Of(ours)
 			c.Name = "x"
-			h.Checks[ours] = c
+			h.Checks = h.Checks.With(c)
 		}, []string{"check " + ours + ": " + strings.Replace(check, "NodePort", "x", 1) + " -> " + check}},
 		{"check of another type", tcp, func(h *register.Registered) {
-			c := h.Checks[ours]
+			c, _ := h.Checks.Of(ours)
 			c.Type = "ttl"
-			h.Checks[ours] = c
+			h.Checks = h.Checks.With(c)
 		}, []string{"check " + ours + ": " + strings.Replace(check, "tcp,", "ttl,", 1) + " -> " + check}},
-		{"stale check of ours", tcp, func(h *register.Registered) { h.Checks[string(h.ID)+".http"] = stale }, []string{"check " + prefix + "shop.cart.http.http: - NodePort (tcp, old)"}},
-		{"check of a port that has none", udp, func(h *register.Registered) { h.Checks[ours] = stale }, []string{"check " + ours + ": - NodePort (tcp, old)"}},
+		{"stale check of ours", tcp, func(h *register.Registered) { h.Checks = h.Checks.With(stale(string(h.ID) + ".http")) }, []string{"check " + prefix + "shop.cart.http.http: - NodePort (tcp, old)"}},
+		{"check of a port that has none", udp, func(h *register.Registered) { h.Checks = register.Checks{stale(ours)} }, []string{"check " + ours + ": - NodePort (tcp, old)"}},
 		{"several", tcp, func(h *register.Registered) { h.Port, h.Tags, h.Checks = 1, nil, nil }, []string{"port: 1 -> 30001", "tag: + a", "tag: + b", "check " + ours + ": + " + check}},
 	} {
 		t.Run(tt.what, func(t *testing.T) { equal(t, tt.want, changes(t, tt.service, tt.edit)) })
@@ -339,7 +348,8 @@ func changes(t *testing.T, s kvschema.Service, edit func(*register.Registered)) 
 	return all
 }
 
-func with(c register.Check, status, output string) register.Check {
+func with(checks register.Checks, id, status, output string) register.Checks {
+	c, _ := checks.Of(id)
 	c.Status, c.Output = status, output
-	return c
+	return checks.With(c)
 }

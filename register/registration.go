@@ -98,23 +98,13 @@ type Registered struct {
 	Weights api.AgentWeights
 	// EnableTagOverride is true only if somebody else set it.
 	EnableTagOverride bool
-	// Checks are all checks of the service by their ID, an operator's own and
+	// Checks are all checks of the service, an operator's own and
 	// maintenance mode included.
-	Checks map[string]Check
+	Checks Checks
 }
 
 // Key returns the KV key that asked for the registration.
 func (r Registered) Key() string { return r.Meta[MetaKey] }
-
-// Check is a check as the local agent holds it. Its target and its times are not
-// to be seen there; our checks repeat them in the notes.
-type Check struct {
-	Name, Notes, Type string
-	// Status is "passing", "warning" or "critical".
-	Status string
-	// Output is what the last probe said.
-	Output string
-}
 
 // Status returns the worst status of the service's checks; passing without any, and
 // "maintenance" in maintenance mode, which is how Consul counts. It is empty if a check is

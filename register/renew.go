@@ -39,11 +39,11 @@ func (m Mapping) again(have Registered, node Node) (Registration, bool) {
 	delete(r.Meta, MetaNonce)
 	r.Meta[MetaToken] = m.Token
 	for _, kind := range []string{"grpc", "http"} {
-		if _, there := have.Checks[checkID(have.ID, kind)]; there {
+		if _, there := have.Checks.Of(checkID(have.ID, kind)); there {
 			return r, false
 		}
 	}
-	if check, there := have.Checks[checkID(have.ID, "tcp")]; there {
+	if check, there := have.Checks.Of(checkID(have.ID, "tcp")); there {
 		r.Check = m.Health.TCP(checkID(have.ID, "tcp"), netip.AddrPortFrom(node.Address, uint16(have.Port)))
 		if notes, _, _ := strings.Cut(check.Notes, " ("); notes != r.Check.Notes {
 			return r, false

@@ -20,9 +20,9 @@ func TestRenew(t *testing.T) {
 		{"kept, and edited by hand", func(h *register.Registered) { h.Tags, h.Port = []string{"mine"}, 30001 }, key, true},
 		{"not kept", func(*register.Registered) {}, "other", false},
 		{"with the token in force", func(h *register.Registered) { h.Meta[register.MetaToken] = "new" }, key, false},
-		{"with another check", func(h *register.Registered) { h.Checks[string(id)+".http"] = register.Check{} }, key, false},
+		{"with another check", func(h *register.Registered) { h.Checks = h.Checks.With(register.Check{ID: string(id) + ".http"}) }, key, false},
 		{"with a check of another port", func(h *register.Registered) { h.Port = 1 }, key, false},
-		{"without a check", func(h *register.Registered) { clear(h.Checks) }, key, true},
+		{"without a check", func(h *register.Registered) { h.Checks = nil }, key, true},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			have := shown(registration(t, cart))

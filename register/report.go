@@ -109,7 +109,7 @@ func (s Step) registered() Registered {
 	want := s.Want
 	if want.ID == "" { // only maintenance mode has changed
 		now := s.Have
-		now.Checks = s.maintain(maps.Clone(now.Checks))
+		now.Checks = s.maintain(now.Checks)
 		return now
 	}
 	now := Registered{
@@ -120,21 +120,18 @@ func (s Step) registered() Registered {
 		Tags:    want.Tags,
 		Meta:    want.Meta,
 		Weights: want.weights(),
-		Checks:  maps.Clone(s.Have.Checks),
+		Checks:  s.Have.Checks,
 
 		TaggedAddresses: want.TaggedAddresses,
 	}
-	if now.Checks == nil {
-		now.Checks = map[string]Check{}
-	}
 	for _, id := range staleChecks(want, s.Have) {
-		delete(now.Checks, id)
+		now.Checks = now.Checks.Without(id)
 	}
 	if c := want.Check; c != nil {
-		known := now.Checks[c.CheckID]
+		known, _ := now.Checks.Of(c.CheckID)
 		shown := shownCheck(c)
 		shown.Status, shown.Output = known.Status, known.Output
-		now.Checks[c.CheckID] = shown
+		now.Checks = now.Checks.With(shown)
 	}
 	now.Checks = s.maintain(now.Checks)
 	return now

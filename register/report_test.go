@@ -72,7 +72,7 @@ func TestAfterLeavesTheCheckAsItWas(t *testing.T) {
 	cart, web := service("shop/cart", 30001), service("shop/web", 30002)
 	have := shown(registration(t, service("shop/cart", 30009)))
 	const check = prefix + "shop.cart.http.tcp"
-	have.Checks[check] = with(have.Checks[check], "critical", "refused")
+	have.Checks = with(have.Checks, check, "critical", "refused")
 	a := actual(have)
 	a.Marker, a.Unsure = "x", true
 	after := a.After(tried(register.Diff(desired(t, cart, web), a), nil))
@@ -81,7 +81,7 @@ func TestAfterLeavesTheCheckAsItWas(t *testing.T) {
 	}
 	var got []string
 	for _, id := range []register.ID{idOf(cart), idOf(web)} {
-		c := after.Ours[id].Checks[string(id)+".tcp"]
+		c, _ := after.Ours[id].Checks.Of(string(id) + ".tcp")
 		got = append(got, fmt.Sprintf("%s, %q %q", c.Notes, c.Status, c.Output))
 	}
 	equal(t, []string{
@@ -107,14 +107,12 @@ func TestStatusIsTheWorst(t *testing.T) {
 		{[]string{"passing", "warning"}, "warning"},
 		{[]string{"warning", "critical", "passing"}, "critical"},
 	} {
-		r := register.Registered{Checks: map[string]register.Check{}}
+		r := register.Registered{}
 		for i, status := range tt.statuses {
-			r.Checks[fmt.Sprint(i)] = register.Check{Status: status}
+			r.Checks = r.Checks.With(register.Check{ID: fmt.Sprint(i), Status: status})
 		}
 		equal(t, tt.want, r.Status())
 	}
-	out := register.Registered{ID: "x", Checks: map[string]register.Check{
-		"x": {Status: "passing"}, "_service_maintenance:x": {Status: "critical"},
-	}}
+	out := register.Registered{ID: "x", Checks: register.Checks{{ID: "_service_maintenance:x", Status: "critical"}, {ID: "x", Status: "passing"}}}
 	equal(t, "maintenance", out.Status())
 }

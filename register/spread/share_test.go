@@ -34,7 +34,7 @@ func holding(keys ...string) register.Actual {
 	actual := register.Actual{Ours: map[register.ID]register.Registered{}}
 	for _, key := range keys {
 		r := want(key, 0)
-		actual.Ours[r.ID] = register.Registered{ID: r.ID, Name: r.Name, Meta: r.Meta, Checks: map[string]register.Check{}}
+		actual.Ours[r.ID] = register.Registered{ID: r.ID, Name: r.Name, Meta: r.Meta}
 	}
 	return actual
 }

@@ -67,7 +67,7 @@ func (s Site) look(ctx context.Context, behind int) (Scene, []byte, error) {
 		return scene, text, err
 	}
 	scene.Ours = len(local.Ours)
-	catalog, err := s.Local.Cataloged(ctx, s.Node, s.HasToken)
+	catalog, err := s.Local.Cataloged(ctx, s.Node, register.Desired{}, s.HasToken)
 	if err != nil {
 		return scene, text, err
 	}
