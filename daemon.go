@@ -22,9 +22,9 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/config"
 )
 
-// gcPercent is half of Go's own: a node's memory is for its pods, and a daemon that has
+// gcPercent is a quarter of Go's own: a node's memory is for its pods, and a daemon that has
 // nothing to do most of the time has the processor's.
-const gcPercent = 50
+const gcPercent = 25
 
 // daemon runs until TERM or INT. Registrations stay unless on_stop says otherwise:
 // Consul's checks guard them, and a restart of the daemon must not be an outage.
