@@ -78,15 +78,17 @@ func (l *loop) carryOut(ctx context.Context, pass Pass, goOn func() bool) Pass {
 }
 
 // cut returns the part of a plan that one pass carries out, and whether there is more
-// to do at once. What changes something that is announced already comes first.
+// to do at once. What changes something that is announced already comes first. What waits
+// takes nobody's turn.
 func cut(plan register.Plan) (register.Plan, bool) {
 	rank := map[register.Action]int{register.Update: 0, register.Add: 1, register.Remove: 2}
 	plan.Steps = slices.SortedStableFunc(slices.Values(plan.Steps), func(a, b register.Step) int {
 		return cmp.Compare(rank[a.Action], rank[b.Action])
 	})
+	waits := plan.Waits()
 	var tries int
 	for i, step := range plan.Steps {
-		if step.Wait != "" {
+		if waits(step) {
 			continue
 		}
 		if tries++; tries > maxSteps {
