@@ -63,6 +63,17 @@ func TestDaemonIsFound(t *testing.T) {
 	}
 }
 
+// TestStatusTellsOfABacklog while there is one.
+func TestStatusTellsOfABacklog(t *testing.T) {
+	for backlog, want := range map[int]string{2128: "\nbacklog        2128 changes to go, 2768 services in all\n", 1: "\nbacklog        1 change to go, 2768 services in all\n", 0: ""} {
+		var text strings.Builder
+		writeStatus(&text, agent.Status{Desired: 2768, Backlog: backlog}, false)
+		if !strings.Contains(text.String(), want) || strings.Contains(text.String(), "backlog") != (want != "") {
+			t.Errorf("a backlog of %d:\n%s", backlog, &text)
+		}
+	}
+}
+
 // TestStatusTable: what comes from outside cannot drive a terminal, and columns stay
 // straight in colour too.
 func TestStatusTable(t *testing.T) {

@@ -47,6 +47,9 @@ func writeStatus(w io.Writer, s agent.Status, colour bool) {
 		{"catalog", "verified " + s.Ago(s.Catalog.Verified) + differing(s.Catalog.Diverging)},
 		{"configuration", "read " + s.Ago(s.Config.Loaded)},
 	}
+	if s.Backlog > 0 {
+		facts = append(facts, [2]string{"backlog", fmt.Sprintf("%s, %s in all", s.BacklogWords(), plural(s.Desired, "service"))})
+	}
 	if s.Spread != nil {
 		facts = append(facts, [2]string{"spread", s.Spread.Words(s.Ago)})
 	}

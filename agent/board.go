@@ -45,6 +45,7 @@ type board struct {
 	watch       WatchStatus
 	node        register.Node
 	desired     int
+	backlog     int
 	services    map[register.ID]ServiceStatus
 	waits       []Waiting
 	maintenance *MaintenanceStatus
@@ -119,6 +120,7 @@ func (b *board) passed(pass Pass, v *verifier, others int, err error) {
 	if pass.Compared() {
 		b.chronicle.passed(pass, now)
 		b.node, b.desired, b.waits = pass.Node, len(pass.Desired.Want), pass.Waiting
+		b.backlog = len(pass.Backlog)
 		b.maintenance = maintenanceStatus(pass.Actual)
 		b.list(pass)
 		b.spread.show(pass)
@@ -232,6 +234,7 @@ func (b *board) status(now time.Time) Status {
 		Time:      now,
 		Started:   b.started,
 		Desired:   b.desired,
+		Backlog:   b.backlog,
 		Watch:     b.watch,
 		Reconcile: b.reconcile,
 		Services:  []ServiceStatus{},

@@ -149,7 +149,7 @@ func (g *guard) note(pass Pass, now time.Time) {
 		}
 	}
 	for key, all := range gone {
-		if all && !pass.More { // else the rest of it may follow
+		if all && !pass.More() { // else the rest of it may follow
 			delete(g.released, key) // an approval is for one removal of a key
 		}
 	}

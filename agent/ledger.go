@@ -89,6 +89,11 @@ func (l *ledger) enter(part Pass, s scope) Pass {
 	whole.Problems = slices.DeleteFunc(slices.Clone(whole.Problems), func(p kvschema.Problem) bool { return s.keys[p.Key] })
 	whole.Problems = append(whole.Problems, part.Problems...)
 	whole.Deferred = slices.DeleteFunc(slices.Clone(whole.Deferred), func(d Deferred) bool { return s.keys[d.Step.Key()] })
+	whole.Backlog = slices.DeleteFunc(slices.Clone(whole.Backlog), func(id register.ID) bool {
+		_, touched := slices.BinarySearch(part.Touched, id)
+		return touched
+	})
+	whole.Backlog = append(whole.Backlog, part.Backlog...)
 	whole.Belief, l.readings = part.Belief, part.Belief.Readings()
 
 	shown := *whole

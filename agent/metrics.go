@@ -28,6 +28,7 @@ type metrics struct {
 	reconcileLast  prometheus.Gauge
 	changes        *prometheus.CounterVec
 	changeTime     *prometheus.HistogramVec
+	backlog        prometheus.Gauge
 	deferred       prometheus.Gauge
 	guardBlocked   prometheus.Gauge
 	pendingRemoval prometheus.Gauge
@@ -69,6 +70,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		reconcileLast:  gauge("last_reconcile_success_timestamp_seconds", "When a comparison last succeeded, its changes included."),
 		changes:        counter("changes_total", "Changes sent to the local agent, by action and result.", "action", "result"),
 		changeTime:     f.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "change_duration_seconds", Help: "Time that the local agent took for a change.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}, []string{"action"}),
+		backlog:        gauge("backlog_changes", "Changes that are still to be tried, of those that the last comparison asked for: one pass does not do all of many."),
 		deferred:       gauge("deferred_changes", "Changes that wait because they failed, or were undone, lately."),
 		guardBlocked:   gauge("guard_blocked", "1 while removals wait for a human."),
 		pendingRemoval: gauge("pending_removals", "Keys whose services are announced until a human approves their removal."),
@@ -140,6 +142,7 @@ func (m *metrics) passed(pass Pass, err error) {
 	}
 	m.shared(pass)
 	m.withheld.Set(float64(len(pass.Belief.Withheld) + len(pass.Lost)))
+	m.backlog.Set(float64(len(pass.Backlog)))
 	m.deferred.Set(float64(len(pass.Deferred)))
 	m.reconcileTime.Observe(pass.Took.Seconds())
 	m.desired.Set(float64(len(pass.Desired.Want)))

@@ -41,7 +41,7 @@ func TestMetricsNames(t *testing.T) {
 		got = append(got, strings.TrimPrefix(f.GetName(), "k8s_registrar_"))
 	}
 	want := []string{
-		"approvals_total", "catalog_diverging_services", "change_duration_seconds", "changes_total",
+		"approvals_total", "backlog_changes", "catalog_diverging_services", "change_duration_seconds", "changes_total",
 		"config_last_reload_success_timestamp_seconds", "config_last_reload_successful",
 		"deferred_changes", "desired_services", "guard_blocked", "kv_errors_total", "kv_index",
 		"kv_watch_last_success_timestamp_seconds", "kv_withheld_keys",

@@ -200,6 +200,8 @@ func TestSentence(t *testing.T) {
 		{Status{Ready: true, Reconcile: compared}, "0 services announced"},
 		{Status{Ready: true, Reconcile: compared, Desired: 1, Services: []ServiceStatus{passing}}, "1 service announced, all passing"},
 		{Status{Ready: true, Reconcile: compared, Desired: 9, Services: []ServiceStatus{passing, critical, {}}}, "3 services announced of 9, 1 passing, 1 critical"},
+		{Status{Ready: true, Reconcile: compared, Desired: 9, Backlog: 6, Services: make([]ServiceStatus, 3)}, "6 changes to go; 3 services announced of 9"},
+		{Status{Ready: true, Reconcile: compared, Desired: 1, Backlog: 1, Services: []ServiceStatus{passing}}, "1 change to go; 1 service announced, all passing"},
 		{
 			Status{
 				Ready: true, Reconcile: compared, Problems: make([]ProblemStatus, 2), Waiting: []Waiting{{Keys: []string{"a"}}},

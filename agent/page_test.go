@@ -116,6 +116,21 @@ func TestPageOfMaintenance(t *testing.T) {
 	}
 }
 
+// TestPageOfABacklog says how much is to go, and else says nothing of it.
+func TestPageOfABacklog(t *testing.T) {
+	s := sample(time.Now())
+	if body := show(t, s, "/").Body.String(); strings.Contains(body, "to go") {
+		t.Error("there is no backlog")
+	}
+	s.Desired, s.Backlog = 2768, 2128
+	body := show(t, s, "/").Body.String()
+	for _, want := range []string{"2128 changes to go; 16 services announced of 2768", "<dt>Backlog</dt><dd>2128 <small>to go</small>"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%q is not on the page", want)
+		}
+	}
+}
+
 // TestPageOfNothing is what the first second looks like.
 func TestPageOfNothing(t *testing.T) {
 	body := show(t, Status{NotReady: []string{"the tree is not known yet"}}, "/?refresh=1").Body.String()

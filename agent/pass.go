@@ -40,9 +40,11 @@ type Pass struct {
 	Leaving map[string]spread.Leaving
 	// Waiting are the sets of removals that a human has to approve.
 	Waiting []Waiting
-	// More tells that the plan was too long for one pass, or that it gave way to news: the
-	// rest follows at once.
-	More bool
+	// Rest are the steps that were cut off the plan, which was too long for one pass.
+	Rest []register.Step
+	// Backlog are the services whose steps are still to be tried. What waits is none of it,
+	// as it is held or has failed. If there is no error, it follows at once.
+	Backlog []register.ID
 	// Touched are the services that a narrow pass was about. The rest of the pass is what
 	// the whole one before it found. It is nil after a whole pass.
 	Touched []register.ID
@@ -55,6 +57,9 @@ var errDeferred = errors.New("steps wait after failing")
 
 // Compared tells whether the pass got as far as comparing.
 func (p Pass) Compared() bool { return p.Actual.Ours != nil }
+
+// More tells that the plan was too long for one pass, or that it gave way to news.
+func (p Pass) More() bool { return len(p.Rest) > 0 || p.Report.Yielded }
 
 // Quarantined counts the problems of keys that are not announced as they are.
 func (p Pass) Quarantined() int {
@@ -143,6 +148,7 @@ func (r *reconciler) prepare(ctx, looking context.Context, belief Belief) (Pass,
 	r.before = pass.Desired
 	pass.Waiting = waiting(pass)
 	pass.Plan = pass.Plan.Maintain(pass.Actual.Standing(), pass.Actual).Spare(r.sharer.spared(pass.Leaving, time.Now()))
+	pass.Backlog = pass.Report.Left(pass.Plan.Steps)
 	pass.Took = time.Since(pass.Start)
 	return pass, nil
 }
@@ -150,7 +156,7 @@ func (r *reconciler) prepare(ctx, looking context.Context, belief Belief) (Pass,
 // apply carries out the plan of a pass.
 func (r *reconciler) apply(ctx context.Context, pass Pass, done func(register.Outcome) bool) Pass {
 	pass.Report = r.local.Apply(ctx, pass.Plan, done)
-	pass.More = pass.More || pass.Report.Yielded
+	pass.Backlog = pass.Report.Left(pass.Rest)
 	pass.Actual = pass.Actual.After(pass.Report)
 	r.guard.note(pass, time.Now())
 	pass.Took = time.Since(pass.Start)

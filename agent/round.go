@@ -50,7 +50,7 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 	pass = l.resend(looking, pass, why)
 	l.looked, l.putOff = time.Since(failed.Start), time.Time{}
 	pass.Plan, pass.Deferred = l.patience.holdBack(pass.Plan, time.Now())
-	pass.Plan, pass.More = cut(pass.Plan)
+	pass.Plan, pass.Rest = cut(pass.Plan)
 	begun := time.Now()
 	pass = l.carryOut(ctx, pass, func() bool {
 		// Looking again costs, so at least as much is done as that.
@@ -77,24 +77,27 @@ func (l *loop) carryOut(ctx context.Context, pass Pass, goOn func() bool) Pass {
 	return pass
 }
 
-// cut returns the part of a plan that one pass carries out, and whether there is more
-// to do at once. What changes something that is announced already comes first.
-func cut(plan register.Plan) (register.Plan, bool) {
+// cut returns the part of a plan that one pass carries out, and the rest of its steps.
+// What changes something that is announced already comes first. What waits takes nobody's
+// turn.
+func cut(plan register.Plan) (register.Plan, []register.Step) {
 	rank := map[register.Action]int{register.Update: 0, register.Add: 1, register.Remove: 2}
 	plan.Steps = slices.SortedStableFunc(slices.Values(plan.Steps), func(a, b register.Step) int {
 		return cmp.Compare(rank[a.Action], rank[b.Action])
 	})
+	waits := plan.Waits()
 	var tries int
 	for i, step := range plan.Steps {
-		if step.Wait != "" {
+		if waits(step) {
 			continue
 		}
 		if tries++; tries > maxSteps {
+			rest := plan.Steps[i:]
 			plan.Steps = plan.Steps[:i]
-			return plan, true
+			return plan, rest
 		}
 	}
-	return plan, false
+	return plan, nil
 }
 
 // claim makes sure, before anything is written, that nobody else keeps our services.

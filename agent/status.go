@@ -24,6 +24,9 @@ type Status struct {
 	// that it does.
 	Desired  int             `json:"desired"`
 	Services []ServiceStatus `json:"services"`
+	// Backlog counts the changes that are still to be tried: additions, updates and removals.
+	// What waits for a human, or since it has failed, is none of them.
+	Backlog int `json:"backlog"`
 	// Problems are followed by warnings, see [ProblemStatus].
 	Problems []ProblemStatus `json:"problems"`
 	// Waiting are the removals that a human has to approve.

@@ -61,7 +61,7 @@ func (l *loop) wait(pass Pass, err error) time.Duration {
 	rest := l.rest()
 	wait := rest*3/4 + rand.N(rest/2) // spread over the fleet
 	switch {
-	case pass.More:
+	case len(pass.Backlog) > 0:
 		return 0
 	case l.verifier.busy() || l.rotating:
 		wait = min(wait, verifyPause)

@@ -39,6 +39,9 @@ func (s Status) Sentence() string {
 	if s.TLS.Error != "" {
 		parts = append(parts, "the new certificates are not used")
 	}
+	if s.Backlog > 0 {
+		parts = append(parts, s.BacklogWords())
+	}
 	if !s.Reconcile.Last.IsZero() {
 		parts = append(parts, s.announced())
 	}
@@ -57,6 +60,9 @@ func (s Status) Parted() (problems, warnings []ProblemStatus) {
 	}
 	return problems, warnings
 }
+
+// BacklogWords says how much is still to be done.
+func (s Status) BacklogWords() string { return plural(s.Backlog, "change", "changes") + " to go" }
 
 // announced tells of the services, and names only what is not as it should be.
 func (s Status) announced() string {

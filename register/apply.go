@@ -55,24 +55,34 @@ func (l *Local) Apply(ctx context.Context, plan Plan, done func(Outcome) bool) R
 	return report
 }
 
-// unblocked returns the removals that no failed upsert stands before: a service
-// that moves to another ID, or whose name moves to another key, stays until its
-// successor is there.
+// unblocked returns the removals that no failed upsert stands before.
 func unblocked(upserts, removals []*Outcome) []*Outcome {
-	keys, names := map[string]bool{}, map[string]bool{}
+	var failed []Step
 	for _, o := range upserts {
 		if o.Err != nil {
-			keys[o.Step.Key()] = true
-			names[o.Step.Name()] = true
+			failed = append(failed, o.Step)
 		}
 	}
+	follows := following(failed)
 	var free []*Outcome
 	for _, o := range removals {
-		if !keys[o.Step.Key()] && !names[o.Step.Name()] {
+		if !follows(o.Step) {
 			free = append(free, o)
 		}
 	}
 	return free
+}
+
+// following returns whether a step is a removal that has to follow one of these upserts:
+// a service that moves to another ID, or whose name moves to another key, stays until its
+// successor is there.
+func following(upserts []Step) func(Step) bool {
+	keys, names := map[string]bool{}, map[string]bool{}
+	for _, step := range upserts {
+		keys[step.Key()] = true
+		names[step.Name()] = true
+	}
+	return func(s Step) bool { return s.Action == Remove && (keys[s.Key()] || names[s.Name()]) }
 }
 
 // refused tells whether an error is the agent's judgement of this very service

@@ -79,6 +79,19 @@ func (p Plan) Count(action Action) int {
 	return n
 }
 
+// Waits returns whether a step is not to be tried now: it waits, or it is a removal that
+// has to follow one that does.
+func (p Plan) Waits() func(Step) bool {
+	var waiting []Step
+	for _, step := range p.Steps {
+		if step.Wait != "" && step.Action != Remove {
+			waiting = append(waiting, step)
+		}
+	}
+	follows := following(waiting)
+	return func(s Step) bool { return s.Wait != "" || follows(s) }
+}
+
 // Diff plans the way from the actual to the desired state. It names no service
 // but those of the two. The result depends on nothing else:
 //

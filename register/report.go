@@ -55,6 +55,31 @@ func (r Report) Tried() int {
 	return n
 }
 
+// Left returns the services whose steps are still to be tried, of the plan and of the rest
+// that was cut off it: neither those that wait, nor removals that have to follow what waits
+// or has failed.
+func (r Report) Left(rest []Step) []ID {
+	var open Plan
+	for _, o := range r.Outcomes {
+		switch {
+		case o.Err == nil:
+			continue
+		case !errors.Is(o.Err, ErrPostponed):
+			o.Step.Wait = "failed"
+		}
+		open.Steps = append(open.Steps, o.Step)
+	}
+	open.Steps = append(open.Steps, rest...)
+	waits := open.Waits()
+	var left []ID
+	for _, step := range open.Steps {
+		if !waits(step) {
+			left = append(left, step.ID)
+		}
+	}
+	return left
+}
+
 // Err sums up what makes it worth trying again soon: nil, or the number of failed
 // steps and the first cause. A service that Consul refuses for what it is does not
 // count: it would be refused again, and the others are fine. Nor does a step that

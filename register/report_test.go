@@ -48,6 +48,50 @@ func TestReportErr(t *testing.T) {
 	}
 }
 
+// TestLeft is what is still to be tried: not what was done or has failed, what waits, or
+// removals that have to follow the one or the other.
+func TestLeft(t *testing.T) {
+	about := func(action register.Action, id, key, name string) register.Step {
+		step := register.Step{Action: action, ID: register.ID(id)}
+		meta := map[string]string{register.MetaKey: key}
+		if action == register.Remove {
+			step.Have = register.Registered{Name: name, Meta: meta}
+		} else {
+			step.Want = register.Registration{Name: name, Meta: meta}
+		}
+		return step
+	}
+	waits := func(s register.Step) register.Step {
+		s.Wait = "failed before"
+		return s
+	}
+	var report register.Report
+	for _, o := range []struct {
+		step register.Step
+		err  error
+	}{
+		{about(register.Update, "done", "a", "a"), nil},
+		{about(register.Update, "failed", "b", "b"), io.EOF},
+		{about(register.Update, "put off", "c", "c"), register.ErrPostponed},
+		{waits(about(register.Add, "waits", "d", "d")), register.ErrPostponed},
+		{about(register.Remove, "follows a key that waits", "d", "d-old"), register.ErrPostponed},
+		{about(register.Remove, "follows what is put off", "c", "c-old"), register.ErrPostponed},
+		{waits(about(register.Remove, "a removal that waits", "e", "e")), register.ErrPostponed},
+	} {
+		report.Outcomes = append(report.Outcomes, register.Outcome{Step: o.step, Err: o.err})
+	}
+	rest := []register.Step{
+		waits(about(register.Add, "also waits", "f", "f")),
+		about(register.Add, "cut off", "g", "g"),
+		about(register.Remove, "follows a name that failed", "b-old", "b"),
+		about(register.Remove, "follows a name that waits", "f-old", "f"),
+		about(register.Remove, "follows what is done", "a", "a-old"),
+		about(register.Remove, "follows a removal", "e", "e"),
+	}
+	equal(t, []register.ID{"put off", "follows what is put off", "cut off", "follows what is done", "follows a removal"}, report.Left(rest))
+	equal(t, 0, len(register.Report{}.Left(nil)))
+}
+
 func TestReportErrKeepsTheCause(t *testing.T) {
 	cause := api.StatusError{Code: 429}
 	report := register.Report{Outcomes: []register.Outcome{{Err: fmt.Errorf("register service: %w", cause)}}}
