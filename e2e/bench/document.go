@@ -41,7 +41,7 @@ func (r *results) document(dir string) error {
 // plot draws something over the size, a line for each contender.
 func (r *results) plot(title, unit string, of func(*contenderResult) float64) measure.Plot {
 	p := measure.Plot{Title: title, X: "services", Y: unit}
-	for _, name := range []string{floorName, oursName, templateName, pluginName} {
+	for _, name := range []string{floorName, carefulName, oursName, templateName, pluginName} {
 		line := measure.Line{Name: name}
 		for i := range r.Sizes {
 			if c := r.Sizes[i].named(name); c != nil {
@@ -57,12 +57,12 @@ func (r *results) plot(title, unit string, of func(*contenderResult) float64) me
 
 // targets compares ours with what was asked for, over all sizes.
 func (r *results) targets() string {
-	head := []string{"services", "ours to floor, p50", "p99", "p50 to that of the smallest size", "floor's", "late or lost", "template's Consul CPU to ours", "cold start to calls"}
+	head := []string{"services", "ours to floor, p50", "p99", "ours to careful, p50", "p99", "p50 to that of the smallest size", "floor's", "late or lost", "template's Consul CPU to ours", "cold start to calls"}
 	var rows [][]string
 	var first, firstFloor *contenderResult
 	for i := range r.Sizes {
 		size := &r.Sizes[i]
-		ours, floor, template := size.named(oursName), size.named(floorName), size.named(templateName)
+		ours, floor, careful, template := size.named(oursName), size.named(floorName), size.named(carefulName), size.named(templateName)
 		if ours == nil || floor == nil {
 			continue
 		}
@@ -70,15 +70,15 @@ func (r *results) targets() string {
 			first, firstFloor = ours, floor
 		}
 		p50 := func(c *contenderResult) float64 { return c.Change.quantile(0.5) }
+		p99 := func(c *contenderResult) float64 { return c.Change.quantile(0.99) }
 		row := []string{
-			fmt.Sprint(size.Services), ratio(ours, floor, p50),
-			ratio(ours, floor, func(c *contenderResult) float64 { return c.Change.quantile(0.99) }),
+			fmt.Sprint(size.Services), ratio(ours, floor, p50), ratio(ours, floor, p99), ratio(ours, careful, p50), ratio(ours, careful, p99),
 			fmt.Sprintf("%.2f", p50(ours)/p50(first)), fmt.Sprintf("%.2f", p50(floor)/p50(firstFloor)),
 			fmt.Sprint(ours.Change.late() + ours.Delete.late() + ours.Lost.all()), none,
 			ratio(ours, floor, func(c *contenderResult) float64 { return middle(c.Cold) }),
 		}
 		if template != nil && template.Died == "" {
-			row[6] = ratio(template, ours, consulCPU)
+			row[8] = ratio(template, ours, consulCPU)
 		}
 		rows = append(rows, row)
 	}

@@ -3,6 +3,8 @@
 //
 //   - floor: a minimal program with one blocking query on one key and one registration,
 //     below which nothing can be that works through Consul's agent;
+//   - careful: the floor with what a whole tree asks of anybody: to find out which of its
+//     keys has changed, and to look whose a service is before it is written;
 //   - ours: the real k8s-registrar;
 //   - template: consul-template with a template that renders the file of services, and a
 //     reload of Consul: the best that a user of the old stack could do;
@@ -36,9 +38,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // have to be processes of their own, and an experiment.
 func commands() map[string]func(context.Context, []string, io.Writer) error {
 	return map[string]func(context.Context, []string, io.Writer) error{
-		"floor":  runFloor,
-		"plugin": runPlugin,
-		"calls":  runCalls,
+		"floor":   runFloor,
+		"careful": runCareful,
+		"plugin":  runPlugin,
+		"calls":   runCalls,
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // The names of the contenders.
 const (
 	floorName    = "floor"
+	carefulName  = "careful"
 	oursName     = "ours"
 	templateName = "template"
 	pluginName   = "plugin"
@@ -51,7 +52,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.StringVar(&o.registrar, "registrar", "bin/k8s-registrar", "the k8s-registrar `program`")
 	flags.StringVar(&o.template, "template", "bin/consul-template", "the consul-template `program`")
 	sizes := flags.String("sizes", "20,80,1000,2768,10000", "how many `services`")
-	contenders := flags.String("contenders", "floor,ours,template,plugin", "which `programs` to measure")
+	contenders := flags.String("contenders", "floor,careful,ours,template,plugin", "which `programs` to measure")
 	flags.IntVar(&o.coldRounds, "cold", 3, "`rounds` of cold starts, below 1,000 services; above, one")
 	flags.IntVar(&o.rounds, "rounds", 5, "`rounds` of single changes")
 	flags.IntVar(&o.changes, "changes", 40, "single `changes` of each program in each round")
@@ -85,7 +86,7 @@ func (o options) settle(sizes string) (options, error) {
 	}
 	programs := []*string{&o.consul, &o.registrar}
 	for _, name := range o.contenders {
-		if !slices.Contains([]string{floorName, oursName, templateName, pluginName}, name) {
+		if !slices.Contains([]string{floorName, carefulName, oursName, templateName, pluginName}, name) {
 			return o, fmt.Errorf("contenders: there is no %q", name)
 		}
 	}

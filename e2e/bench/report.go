@@ -27,18 +27,20 @@ func (r *sizeResult) text() string {
 func (r *sizeResult) latencies() string {
 	head := []string{
 		fmt.Sprintf("%d services", r.Services), "change p50", "p90", "p99", "max", "p50 of each round",
-		"to floor p50", "p99", "late", "lost", "delete p50", "max", "burst", "cold start", "to calls",
+		"to floor p50", "p99", "to careful p50", "p99", "late", "lost", "delete p50", "max", "burst", "cold start", "to calls",
 	}
 	var rows [][]string
-	floor := r.named(floorName)
+	floor, careful := r.named(floorName), r.named(carefulName)
 	for _, c := range r.Contenders {
 		row := []string{c.Name}
 		for _, q := range []float64{0.5, 0.9, 0.99, 1} {
 			row = append(row, milliseconds(c.Change.quantile(q)))
 		}
 		row = append(row, spread(c.Change.Rounds, 1))
-		for _, q := range []float64{0.5, 0.99} {
-			row = append(row, ratio(&c, floor, func(c *contenderResult) float64 { return c.Change.quantile(q) }))
+		for _, other := range []*contenderResult{floor, careful} {
+			for _, q := range []float64{0.5, 0.99} {
+				row = append(row, ratio(&c, other, func(c *contenderResult) float64 { return c.Change.quantile(q) }))
+			}
 		}
 		row = append(row, fmt.Sprint(c.Change.late()+c.Delete.late()), fmt.Sprint(c.Lost.all()),
 			milliseconds(c.Delete.quantile(0.5)), milliseconds(c.Delete.quantile(1)), seconds(c.Burst), seconds(c.Cold),
@@ -77,7 +79,7 @@ func (r *sizeResult) costs() string {
 // consulCPU returns what a change costs the agent and the server together.
 func consulCPU(c *contenderResult) float64 { return c.Cost.Agent + c.Cost.Server }
 
-// ratio compares something with the same of the floor.
+// ratio compares something with the same of another, such as the floor.
 func ratio(c, floor *contenderResult, of func(*contenderResult) float64) string {
 	if floor == nil || floor.Name == c.Name || of(floor) <= 0 || of(c) <= 0 {
 		return none

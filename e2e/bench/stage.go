@@ -79,7 +79,7 @@ func (s *stage) prepare(ctx context.Context) error {
 	for _, made := range []struct {
 		name string
 		make func() (*contender, error)
-	}{{oursName, s.ours}, {floorName, s.floor}, {templateName, s.template}, {pluginName, s.plugin}} {
+	}{{oursName, s.ours}, {floorName, s.floor}, {carefulName, s.careful}, {templateName, s.template}, {pluginName, s.plugin}} {
 		if !s.options.takesPart(made.name, s.size) {
 			continue
 		}
@@ -113,6 +113,15 @@ func (s *stage) ours() (*contender, error) {
 func (s *stage) floor() (*contender, error) {
 	return s.newContender(floorName, 1, func(c *contender, consul string) ([]string, error) {
 		return []string{s.options.self, "floor", "-consul", consul, "-prefix", c.tree.keyPath + "/", "-check", s.ports.of(c.tree.services[0].Port)}, nil
+	})
+}
+
+func (s *stage) careful() (*contender, error) {
+	return s.newContender(carefulName, s.size, func(c *contender, consul string) ([]string, error) {
+		return []string{
+			s.options.self, "careful", "-consul", consul, "-prefix", c.tree.keyPath + "/", "-address", s.ports.address,
+			"-interval", fmt.Sprintf("%ds", 10*(1+s.size/1000)),
+		}, nil
 	})
 }
 
