@@ -39,6 +39,16 @@ func (l *loop) unlessNews(ctx context.Context, why call) (context.Context, func(
 	return looking, func() { giveUp(nil); <-ended }
 }
 
+// untilNews returns what tells whether to begin another step of a plan. Looking again costs,
+// so at least as much is done as that.
+func (l *loop) untilNews() func() bool {
+	begun := time.Now()
+	return func() bool {
+		spent := time.Since(begun)
+		return spent < longestPlan && (len(l.snapshots) == 0 || spent < l.looked)
+	}
+}
+
 // gaveWay tells whether a look was given up for news.
 func gaveWay(looking context.Context) bool { return errors.Is(context.Cause(looking), errNews) }
 

@@ -73,9 +73,13 @@ type loop struct {
 	asking *voice
 }
 
-// maxSteps is how many steps one pass carries out. What is more follows at once, in
-// passes of its own: a change must not wait for thousands of others.
-const maxSteps = 128
+// maxSteps is how many steps one pass carries out, and longestPlan for how long it begins
+// another. What is more follows at once, in passes of its own: a mark of the node or a new
+// token must not wait for thousands of services. A change waits for one step, see giveway.go.
+const (
+	maxSteps    = 512
+	longestPlan = 4 * time.Second
+)
 
 // call is what woke the loop.
 type call int

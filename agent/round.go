@@ -51,11 +51,7 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 	l.looked, l.putOff = time.Since(failed.Start), time.Time{}
 	pass.Plan, pass.Deferred = l.patience.holdBack(pass.Plan, time.Now())
 	pass.Plan, pass.Rest = cut(pass.Plan)
-	begun := time.Now()
-	pass = l.carryOut(ctx, pass, func() bool {
-		// Looking again costs, so at least as much is done as that.
-		return len(l.snapshots) == 0 || time.Since(begun) < l.looked
-	})
+	pass = l.carryOut(ctx, pass, l.untilNews())
 	l.wrote = false
 	l.ledger = newLedger(pass, l.patience.waiting(pass.Report))
 	return pass, pass.Err()

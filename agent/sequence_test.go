@@ -531,7 +531,7 @@ func TestOneShotApplyRefusesBesideADaemon(t *testing.T) {
 	})
 }
 
-// 300 additions that are refused stand before everything else: maxSteps cuts the
+// More additions than a pass carries out are refused, and stand before everything else: maxSteps cuts the
 // plan after steps that only wait, so what comes after them is never tried.
 func TestDeferredStepsDoNotStarveTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -540,7 +540,7 @@ func TestDeferredStepsDoNotStarveTheRest(t *testing.T) {
 		r := start(t, c)
 		r.after(10 * time.Second)
 		c.Fault(bodyFault(`k8s-registrar-default.aaa.`, consultest.Fault{Status: 403, Body: "Permission denied"}))
-		for i := range 300 {
+		for i := range maxSteps + 50 {
 			c.SetKV(service("aaa", fmt.Sprintf("x%03d", i), 31000+i, ""))
 		}
 		r.after(time.Minute)
@@ -559,7 +559,7 @@ func TestInvalidStepsDoNotSpin(t *testing.T) {
 		bad := bodyFault(`k8s-registrar-default.aaa.`, consultest.Fault{Status: 400, Body: "Invalid"})
 		slow := consultest.On(http.MethodGet, "/v1/agent/services", consultest.Fault{Delay: 20 * time.Millisecond})
 		c.Fault(consultest.FirstOf(bad, slow))
-		for i := range 300 {
+		for i := range maxSteps + 50 {
 			c.SetKV(service("aaa", fmt.Sprintf("x%03d", i), 31000+i, ""))
 		}
 		r.after(5 * time.Second)

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -92,11 +93,14 @@ func (c *careful) carry(ctx context.Context, pair *api.KVPair) error {
 	r.ID = strings.Replace(r.ID, floorName, carefulName, 1)
 	r.Checks[0].CheckID = "service:" + r.ID
 	r.Checks[0].TCP, r.Checks[0].Interval = fmt.Sprintf("%s:%d", c.address, r.Port), c.interval
-	if _, _, err := c.client.Agent().AgentHealthServiceByIDOpts(r.ID, (&api.QueryOptions{}).WithContext(ctx)); err != nil {
+	_, have, err := c.client.Agent().AgentHealthServiceByIDOpts(r.ID, (&api.QueryOptions{}).WithContext(ctx))
+	if err != nil {
 		return err
 	}
-	if err := c.client.Agent().ServiceRegisterOpts(r, api.ServiceRegisterOpts{}.WithContext(ctx)); err != nil {
-		return err
+	if have == nil || have.Service == nil || !slices.Equal(have.Service.Tags, r.Tags) {
+		if err := c.client.Agent().ServiceRegisterOpts(r, api.ServiceRegisterOpts{}.WithContext(ctx)); err != nil {
+			return err
+		}
 	}
 	c.seen[pair.Key] = pair.ModifyIndex
 	return nil

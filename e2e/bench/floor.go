@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +83,7 @@ func floorRegistration(pair *api.KVPair, check string) (*api.AgentServiceRegistr
 			tags = append(tags, key+"="+text)
 		}
 	}
+	slices.Sort(tags)
 	return registration(value.Metadata.Namespace, value.Metadata.Name, value.Spec.Ports[0].NodePort, tags, check), nil
 }
 

@@ -119,7 +119,7 @@ func (s *stage) floor() (*contender, error) {
 func (s *stage) careful() (*contender, error) {
 	return s.newContender(carefulName, s.size, func(c *contender, consul string) ([]string, error) {
 		return []string{
-			s.options.self, "careful", "-consul", consul, "-prefix", c.tree.keyPath + "/", "-address", s.ports.address,
+			s.options.self, "careful", "-consul", consul, "-prefix", c.tree.keyPath + "/deployments/", "-address", s.ports.address,
 			"-interval", fmt.Sprintf("%ds", 10*(1+s.size/1000)),
 		}, nil
 	})
