@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -146,5 +148,20 @@ func TestSmallSpreadFleet(t *testing.T) {
 	}
 	if got := f.Requests["writes"] * 5; got < 1.99 || got > 2.01 {
 		t.Errorf("a change costs %v writes, want 2", got)
+	}
+}
+
+// TestPartsOfANode: a stand-in shows what is asked for by how IDs begin, as Consul does.
+func TestPartsOfANode(t *testing.T) {
+	for filter, want := range map[string][2]bool{
+		"":                             {true, true},
+		`ID == "a.1"`:                  {true, true},
+		`ID matches "^(?:a\\.|x)"`:     {true, false},
+		`ID not matches "^(?:a\\.|x)"`: {false, true},
+	} {
+		left := others(httptest.NewRequest(http.MethodGet, "/v1/agent/services?filter="+url.QueryEscape(filter), nil))
+		if got := [2]bool{!left("a.1"), !left("ab")}; got != want {
+			t.Errorf("%s: %v, want %v", filter, got, want)
+		}
 	}
 }

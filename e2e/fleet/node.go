@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -56,11 +58,15 @@ func (n *node) answer(r *http.Request, path string) (status int, body any) {
 			"Member": map[string]any{"Name": n.name, "Addr": n.address, "Status": 1},
 		}
 	case path == "services":
-		return http.StatusOK, n.list()
+		services, left := n.list(), others(r)
+		maps.DeleteFunc(services, func(id string, _ *api.AgentService) bool { return left(id) })
+		return http.StatusOK, services
 	case path == "checks":
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		return http.StatusOK, maps.Clone(n.checks)
+		checks, left := maps.Clone(n.checks), others(r)
+		maps.DeleteFunc(checks, func(_ string, c *api.AgentCheck) bool { return left(c.ServiceID) })
+		return http.StatusOK, checks
 	case path == "service/register":
 		return n.register(r)
 	case strings.HasPrefix(path, "service/deregister/"):
@@ -77,6 +83,28 @@ func (n *node) answer(r *http.Request, path string) (status int, body any) {
 	default:
 		return http.StatusNotFound, "the stand-in has no " + path
 	}
+}
+
+// byPattern is the kind of filter with which much is asked for in parts.
+var byPattern = regexp.MustCompile(`^\w+ (not )?matches (".*")$`)
+
+// others returns a function that tells whether a request does not ask for the service with an
+// ID. Filters of other kinds choose one of few, which is done by who asks as well.
+func others(r *http.Request) func(id string) bool {
+	none := func(string) bool { return false }
+	parts := byPattern.FindStringSubmatch(r.URL.Query().Get("filter"))
+	if parts == nil {
+		return none
+	}
+	text, err := strconv.Unquote(parts[2])
+	if err != nil {
+		return none
+	}
+	pattern, err := regexp.Compile(text)
+	if err != nil {
+		return none
+	}
+	return func(id string) bool { return pattern.MatchString(id) != (parts[1] == "") }
 }
 
 // list returns the services as an agent shows them.
