@@ -65,6 +65,7 @@ func (s *stage) coldStart(ctx context.Context, c *contender, round int, stays bo
 	}
 	if c.alive() {
 		err = c.stop()
+		c.program = nil // it was told to end
 	}
 	return errors.Join(err, s.retire(ctx, c.node))
 }

@@ -69,7 +69,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	}
 	o.contenders = strings.Split(*contenders, ",")
 	if o.quick {
-		o.coldRounds, o.rounds, o.changes, o.deletes, o.bursts, o.costs = 1, 1, 5, 2, 1, 2
+		o.coldRounds, o.rounds, o.changes, o.deletes, o.bursts, o.costs = 2, 1, 5, 2, 1, 2
 		o.idle, o.patience, *sizes = 2*time.Second, time.Minute, "20"
 	}
 	return o.settle(*sizes)

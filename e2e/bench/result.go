@@ -2,11 +2,8 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/k8s-registrar/k8s-registrar/e2e/measure"
@@ -147,20 +144,8 @@ func (r *results) replace(fresh sizeResult) {
 // load reads earlier results; there are none without a file.
 func load(path string) (results, error) {
 	var r results
-	if path == "" {
-		return r, nil
-	}
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return r, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &r)
-	}
-	if err != nil {
-		return r, fmt.Errorf("read results: %w", err)
-	}
-	return r, nil
+	err := measure.Load(path, &r)
+	return r, err
 }
 
 // save keeps the results, unless there is no file for them.

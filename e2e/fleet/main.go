@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/k8s-registrar/k8s-registrar/e2e/command"
+	"github.com/k8s-registrar/k8s-registrar/e2e/measure"
 )
 
 func main() { command.Run(run) }
@@ -72,7 +73,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.DurationVar(&o.herd, "herd", time.Minute, "how `long` to watch what a restart does")
 	leader := flags.String("leader", "10,100", "change the leader under so many `agents`")
 	flags.DurationVar(&o.patience, "patience", 30*time.Second, "how `long` until a change is given up for lost")
-	flags.StringVar(&o.results, "results", "", "keep the results in a `file`")
+	flags.StringVar(&o.results, "results", "", "keep the results in a `file`, beside those of other fleets in it")
 	flags.StringVar(&o.docs, "docs", "", "write the tables into the `directory`")
 	flags.BoolVar(&o.verbose, "v", false, "print what the agents log")
 	if err := command.Parse(flags, args, stdout); err != nil {
@@ -105,13 +106,16 @@ func measureAll(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	var all results
+	if err := measure.Load(o.results, &all); err != nil {
+		return err
+	}
 	for _, p := range o.points {
 		fmt.Fprintf(out, "%d agents, %d services in %d namespaces\n", p.Agents, p.Services, p.Namespaces)
 		result, err := measureFleet(ctx, o, p, out)
 		if err != nil {
 			return fmt.Errorf("measure %s: %w", p, err)
 		}
-		all.Fleets = append(all.Fleets, result)
+		all.replace(result)
 		if err := all.save(o.results); err != nil {
 			return err
 		}
@@ -122,7 +126,7 @@ func measureAll(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("measure change of leader: %w", err)
 		}
-		all.Leaders = append(all.Leaders, herd)
+		all.replaceLeader(herd)
 		if err := all.save(o.results); err != nil {
 			return err
 		}

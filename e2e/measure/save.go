@@ -2,7 +2,9 @@ package measure
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -22,6 +24,24 @@ func Save(path string, results any) error {
 	}
 	if err != nil {
 		return fmt.Errorf("keep results: %w", err)
+	}
+	return nil
+}
+
+// Load reads the results of earlier runs. Without a file, or a path, there are none.
+func Load(path string, results any) error {
+	if path == "" {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, results)
+	}
+	if err != nil {
+		return fmt.Errorf("read results: %w", err)
 	}
 	return nil
 }
