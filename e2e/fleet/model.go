@@ -9,27 +9,36 @@ import (
 // The model: the server's processor time for one change on one node, in milliseconds. The
 // constants are explained in docs/scaling.md.
 const (
-	// doorbellFixed is one blocking query that wakes and is asked again, and doorbellKey
-	// what each key below its prefix adds.
-	doorbellFixed, doorbellKey = 0.15, 0.0002
-	// readFixed and readKey are the same for a read of values.
+	// treeBell is one blocking query for the tree that wakes and is asked again, and
+	// treeBellKey what each key below its prefix adds. A tree that is watched in parts has
+	// manyBells that a change rings, one that is not has one.
+	treeBell, treeBellKey, manyBells, onePart = 0.30, 0.0002, 2.4, 32
+	// readFixed and readKey are a read of values.
 	readFixed, readKey = 0.15, 0.010
 	// registerFixed is one registration in the catalog, and registerService what each
 	// service that the node has already adds.
 	registerFixed, registerService = 1.0, 0.003
-	// driftFixed and driftService are the doorbells on the node's own services and
-	// checks, which its own registration rings.
-	driftFixed, driftService = 0.30, 0.0005
+	// catalogBells are the requests for the doorbells on the node's own services and checks,
+	// which its own registration rings, and those of other nodes in part.
+	catalogBells, catalogBell, catalogBellService = 4.5, 0.30, 0.0001
+	// looks is how many times the catalog is compared for a change: every ten seconds while
+	// things change, which they do here every changePause.
+	looks, lookFixed, lookService = 0.25, 0.5, 0.040
 )
 
 // predicted returns the server's processor time for one change on one node.
 func predicted(p point) float64 {
 	services := float64(p.Services)
 	perNamespace := services / float64(p.Namespaces)
-	return doorbellFixed + doorbellKey*perNamespace +
+	bells := manyBells
+	if p.Services <= onePart {
+		bells = 1
+	}
+	return bells*(treeBell+treeBellKey*perNamespace) +
 		readFixed + readKey*perNamespace +
 		registerFixed + registerService*services +
-		driftFixed + driftService*services
+		catalogBells*(catalogBell+catalogBellService*services) +
+		looks*(lookFixed+lookService*services)
 }
 
 func (r *results) model() string {
