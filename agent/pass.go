@@ -58,7 +58,8 @@ var errDeferred = errors.New("steps wait after failing")
 // Compared tells whether the pass got as far as comparing.
 func (p Pass) Compared() bool { return p.Actual.Ours != nil }
 
-// More tells that the plan was too long for one pass, or that its time was up, or it gave way to news.
+// More tells that the plan was too long for one pass, that its time was up, or that it gave
+// way to news.
 func (p Pass) More() bool { return len(p.Rest) > 0 || p.Report.Yielded }
 
 // Quarantined counts the problems of keys that are not announced as they are.

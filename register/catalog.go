@@ -31,24 +31,16 @@ type Divergence struct {
 	ByAgent bool
 }
 
-// Cataloged reads what the servers hold for a node, in parts if much is desired. The agent's 200 does not mean
-// that they hold what it was told: a refusal by ACLs or a rate limit, a missing
-// leader or a change by somebody else is only to be seen here.
+// Cataloged reads what the servers hold for a node, in parts if much is desired. The
+// agent's 200 does not mean that they hold what it was told: a refusal by ACLs or a rate
+// limit, a missing leader or a change by somebody else is only to be seen here.
 //
 // Without a token and with ACLs that deny by default, Consul does not say that it
 // has hidden something; token tells that there is one.
 func (l *Local) Cataloged(ctx context.Context, node Node, desired Desired, token bool) (Actual, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	var actual Actual
-	for _, s := range shards(sortedIDs(desired.Want)) {
-		part, err := l.cataloged(ctx, s, node, token)
-		if err != nil {
-			return Actual{}, err
-		}
-		actual = actual.with(part.Lean(desired))
-	}
-	return actual, nil
+	return inParts(desired, func(s shard) (Actual, error) { return l.cataloged(ctx, s, node, token) })
 }
 
 // cataloged reads a part of what the servers hold for a node.

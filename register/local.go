@@ -107,24 +107,20 @@ func (l *Local) Leader(ctx context.Context) error {
 	return nil
 }
 
-// Actual reads what the agent holds, in parts if that is much. ACLs may have cut the answer short, and for this
-// endpoint the client hides the header that would tell. If only a part is missing that
-// shows by itself, since what a token may not see it may not register either. If nothing
-// of what is desired is to be seen, it is asked for one by one, see [Local.Hidden].
+// Actual reads what the agent holds, in parts if much is desired. ACLs may have cut the
+// answer short, and for this endpoint the client hides the header that would tell. If only
+// a part is missing that shows by itself, since what a token may not see it may not
+// register either. If nothing of what is desired is to be seen, it is asked for one by
+// one, see [Local.Hidden].
 func (l *Local) Actual(ctx context.Context, desired Desired) (Actual, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	expected := sortedIDs(desired.Want)
-	var actual Actual
-	for _, s := range shards(expected) {
-		part, err := l.held(ctx, s)
-		if err != nil {
-			return Actual{}, err
-		}
-		actual = actual.with(part.Lean(desired))
+	actual, err := inParts(desired, func(s shard) (Actual, error) { return l.held(ctx, s) })
+	if err != nil {
+		return Actual{}, err
 	}
 	if len(actual.Ours) == 0 {
-		if err := l.Hidden(ctx, expected, ""); err != nil {
+		if err := l.Hidden(ctx, sortedIDs(desired.Want), ""); err != nil {
 			return Actual{}, fmt.Errorf("read services from agent: %w", err)
 		}
 	}

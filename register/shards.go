@@ -41,6 +41,19 @@ func (s shard) filter(selector string) string {
 	return fmt.Sprintf("%s %smatches %q", selector, not, "^(?:"+strings.Join(quoted, "|")+")")
 }
 
+// inParts reads everything, a shard at a time, and keeps of it what is not known already.
+func inParts(desired Desired, read func(shard) (Actual, error)) (Actual, error) {
+	var all Actual
+	for _, s := range shards(sortedIDs(desired.Want)) {
+		part, err := read(s)
+		if err != nil {
+			return Actual{}, err
+		}
+		all = all.with(part.Lean(desired))
+	}
+	return all, nil
+}
+
 // shards divides all services, of which those with some sorted IDs are expected.
 func shards(expected []ID) []shard { return divide(expected, shardSize, mostShards) }
 
