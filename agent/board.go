@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/hashicorp/consul/api"
 	"github.com/prometheus/common/version"
 
 	"github.com/k8s-registrar/k8s-registrar/config"
-	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
 
@@ -258,24 +255,6 @@ func (b *board) status(now time.Time) Status {
 		service := b.services[id]
 		service.Changed = b.chronicle.changed[id]
 		s.Services = append(s.Services, service)
-	}
-	return s
-}
-
-func serviceStatus(r register.Registered) ServiceStatus {
-	s := ServiceStatus{ID: string(r.ID), Name: r.Name, Key: r.Key(), Port: r.Port, Tags: kvschema.Shown(r.Tags), Check: r.Status()}
-	if mark, on := r.Maintenance(); on {
-		s.Output = string(mark)
-		return s
-	}
-	if s.Check == api.HealthPassing {
-		return s
-	}
-	for _, check := range r.Checks {
-		if check.Status == s.Check {
-			s.Output = strings.TrimSpace(cmp.Or(check.Output, check.Notes))
-			break
-		}
 	}
 	return s
 }

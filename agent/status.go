@@ -1,6 +1,15 @@
 package agent
 
-import "time"
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
 
 // Status is what the agent tells about itself, as JSON at /status.
 type Status struct {
@@ -146,4 +155,23 @@ type ProblemStatus struct {
 	// Warning tells that the key is announced all the same: Error says what about it
 	// may not be meant.
 	Warning bool `json:"warning,omitempty"`
+}
+
+// serviceStatus is what is shown of a service as the agent holds it.
+func serviceStatus(r register.Registered) ServiceStatus {
+	s := ServiceStatus{ID: string(r.ID), Name: r.Name, Key: r.Key(), Port: r.Port, Tags: kvschema.Shown(r.Tags), Check: r.Status()}
+	if mark, on := r.Maintenance(); on {
+		s.Output = string(mark)
+		return s
+	}
+	if s.Check == api.HealthPassing {
+		return s
+	}
+	for _, check := range r.Checks {
+		if check.Status == s.Check {
+			s.Output = strings.TrimSpace(cmp.Or(check.Output, check.Notes))
+			break
+		}
+	}
+	return s
 }
