@@ -79,10 +79,7 @@ func (c *Consul) nodeServices(q *query) answer {
 		}
 		return c.foundLocked(q, http.StatusOK, found, index, filtered)
 	})
-	if a.status == http.StatusOK {
-		a.header.Set("X-Consul-Effective-Consistency", q.consistency())
-	}
-	return a
+	return consistently(q, a)
 }
 
 // nodeHealth lists the checks of a node's services as the servers know them. Its index rises when a check
@@ -105,6 +102,11 @@ func (c *Consul) nodeHealth(q *query) answer {
 		}
 		return c.foundLocked(q, http.StatusOK, checks, s.checkIndex, filtered)
 	})
+	return consistently(q, a)
+}
+
+// consistently tells in an answer of the catalog how it was had.
+func consistently(q *query, a answer) answer {
 	if a.status == http.StatusOK {
 		a.header.Set("X-Consul-Effective-Consistency", q.consistency())
 	}
