@@ -123,3 +123,11 @@ func TestOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestReason: what is published of a program's end names no folder of this machine.
+func TestReason(t *testing.T) {
+	log := "starting\n[ERR] (cli) exec \"/home/me/bin/bench\": fork/exec /home/me/bin/bench: argument list too long\nbye\n"
+	if got, want := reason(log), `[ERR] (cli) exec "bench": fork/exec bench: argument list too long`; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

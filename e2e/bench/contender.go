@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -64,6 +65,9 @@ func (c *contender) alive() bool {
 	return c.died == ""
 }
 
+// folders are those of a file in a message, which are those of the machine that measures.
+var folders = regexp.MustCompile(`(^|[\s"])/[^\s":]*/`)
+
 // reason returns the end of the last line that tells of an error.
 func reason(log string) string {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
@@ -73,6 +77,7 @@ func reason(log string) string {
 			told = line
 		}
 	}
+	told = folders.ReplaceAllString(told, "$1")
 	const most = 120
 	return told[max(0, len(told)-most):]
 }
