@@ -102,8 +102,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return serve(ctx) })
 	for _, task := range []interface{ run(context.Context) error }{
 		a.watch(snapshots, loop.stirs, allowed),
-		a.drift(loop, "services", askServices(a.client), false),
-		a.drift(loop, "checks", askChecks(a.client), true),
+		a.servicesBell(loop),
+		a.checksBell(loop),
 		a.rotation(tokens, allowed),
 		a.renewal(),
 		a.announcer(address, marks),
@@ -158,17 +158,26 @@ func (a *Agent) watch(snapshots news[Snapshot], stirs, allowed news[struct{}]) *
 	}
 }
 
-func (a *Agent) drift(loop *loop, what string, ask func(string, *api.QueryOptions) (uint64, error), shared bool) *drift {
+func (a *Agent) servicesBell(loop *loop) *drift {
+	d := a.drift(loop, "services")
+	d.ask, d.pace, d.ring = askServices(a.client), rate.NewLimiter(rate.Every(bellPace), 1), loop.drift.put
+	return d
+}
+
+func (a *Agent) checksBell(loop *loop) *drift {
+	d := a.drift(loop, "checks")
+	d.ask, d.pace, d.shared = askChecks(a.client), rate.NewLimiter(rate.Every(checksPace), checksAtOnce), true
+	d.ring = func(uint64) { loop.checks.put(struct{}{}) }
+	return d
+}
+
+func (a *Agent) drift(loop *loop, what string) *drift {
 	return &drift{
-		ask:    ask,
-		shared: shared,
 		node: func(ctx context.Context) (string, error) {
 			node, err := a.reconciler.local.Node(ctx)
 			return node.Name, err
 		},
 		wait:  a.config.Watch.Wait,
-		pace:  rate.NewLimiter(rate.Every(driftPace), 1),
-		ring:  loop.drift,
 		back:  loop.returns,
 		voice: newVoice(a.log.Named("drift"), "watching this node's "+what+" in the catalog"),
 	}
@@ -238,7 +247,8 @@ func (a *Agent) loop(snapshots news[Snapshot], tokens news[struct{}]) *loop {
 		verifier:   verifier{local: a.reconciler.local, every: a.config.Reconcile.Verify, token: a.token.set},
 		snapshots:  snapshots,
 		stirs:      newNews[struct{}](),
-		drift:      newNews[struct{}](),
+		drift:      newNews[uint64](),
+		checks:     newNews[struct{}](),
 		returns:    newNews[struct{}](),
 		tokens:     tokens,
 		pulse:      pulse(),

@@ -9,24 +9,32 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// driftPace is the least time between two rings of one doorbell.
-const driftPace = time.Second
+const (
+	// bellPace is the least time between two rings of a doorbell.
+	bellPace = time.Second
+	// checksPace is that of the one of the checks, on the whole: it costs three requests
+	// each time, and rings for all that the checks find out. It may ring checksAtOnce times
+	// at once after a while.
+	checksPace   = 10 * time.Second
+	checksAtOnce = 6
+)
 
 // drift rings when what Consul's servers hold for this node changed, whoever changed
 // it, and when the local agent was away. It never says what changed: the reconcile
 // task looks for itself.
 //
-// Our own writes ring too. What that costs is one comparison of everything, a while later.
+// Our own writes ring too, see echo.go.
 type drift struct {
 	// ask waits for the index of what is followed to move.
 	ask func(node string, options *api.QueryOptions) (uint64, error)
 	// shared tells that the index is that of all nodes, see ear.
 	shared bool
 	// node learns the node's name, which may be another after the agent's restart.
-	node  func(context.Context) (string, error)
-	wait  time.Duration
-	pace  *rate.Limiter
-	ring  news[struct{}] // something changed
+	node func(context.Context) (string, error)
+	wait time.Duration
+	pace *rate.Limiter
+	// ring hears that something changed, and at which index; 0 where that does not tell.
+	ring  func(index uint64)
 	back  news[struct{}] // the agent was away
 	voice *voice
 }
@@ -63,8 +71,8 @@ func (d *drift) follow(ctx context.Context, waits retry) error {
 		}
 		waits.reset()
 		d.voice.recovered()
-		if e.hear(next, time.Since(start) < d.wait) {
-			d.ring.put(struct{}{})
+		if before := e.index; e.hear(next, time.Since(start) < d.wait) {
+			d.ring(rise(before, next))
 		}
 		// Also when nothing changed: a server that stops lets go of every query at
 		// once, and would be asked again at once. What only tells where to begin is
@@ -75,6 +83,15 @@ func (d *drift) follow(ctx context.Context, waits retry) error {
 			}
 		}
 	}
+}
+
+// rise returns the index after a change, if that is all that the answer tells of: not that
+// somebody begins to listen, nor that the servers went back.
+func rise(before, next uint64) uint64 {
+	if before == 0 || next <= before {
+		return 0
+	}
+	return next
 }
 
 func (d *drift) listen(ctx context.Context, node string, index uint64) (uint64, error) {

@@ -16,7 +16,7 @@ var errNews = errors.New("there is news of the tree")
 // the tree: a change does not wait for a look that only time or a doorbell asks for.
 func (l *loop) unlessNews(ctx context.Context, why call) (context.Context, func()) {
 	overdue := !l.putOff.IsZero() && time.Since(l.putOff) > mostPutOff
-	if why != callDrift && why != callTimer || overdue || !l.calm() {
+	if !why.rang() && why != callTimer || overdue || !l.calm() {
 		return ctx, func() {}
 	}
 	select {
@@ -57,6 +57,6 @@ func (l *loop) lookAgain(why call) {
 	if l.putOff.IsZero() {
 		l.putOff = time.Now()
 	}
-	l.verifier.stirred = l.verifier.stirred || why == callDrift
-	l.wakeIn(l.looked)
+	l.verifier.stirred = l.verifier.stirred || why.rang()
+	l.lookIn(l.looked)
 }

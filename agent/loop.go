@@ -23,7 +23,8 @@ type loop struct {
 	verifier   verifier
 	approvals  approvals
 	snapshots  news[Snapshot]
-	drift      news[struct{}]
+	drift      news[uint64]   // at which index this node's services changed; 0 if unknown
+	checks     news[struct{}] // this node's checks changed
 	returns    news[struct{}]
 	tokens     news[struct{}]
 	configs    news[config.Config]
@@ -55,16 +56,18 @@ type loop struct {
 	ledger *ledger
 	// failing tells that the last pass had an error.
 	failing bool
-	// wrote tells that a narrow pass has changed something since the last whole one, and
-	// looked is how long that took to look at everything.
-	wrote  bool
+	// wrote is when a narrow pass last changed something, and looked how long the last whole
+	// one took to look at everything.
+	wrote  time.Time
 	looked time.Duration
 	// putOff is since when a look at everything has given way to news.
 	putOff time.Time
 	// stirs hears of each snapshot, while the loop is about something else.
 	stirs news[struct{}]
-	// due is when wake comes.
-	due time.Time
+	// due is when wake comes, and whole when to look at everything, whatever it comes for.
+	due, whole time.Time
+	// rung is the index of the last ring.
+	rung uint64
 	// stopped is closed when we are told to stop, and not when another task has failed.
 	stopped <-chan struct{}
 	// marked tells that the node was in maintenance when the last pass looked.
@@ -86,7 +89,8 @@ type call int
 
 const (
 	callNews   call = iota // the tree
-	callDrift              // what the servers hold for the node
+	callDrift              // the node's services in the catalog
+	callChecks             // and its checks
 	callReturn             // the agent was away
 	callTimer
 	callApproval
@@ -96,10 +100,13 @@ const (
 	callView
 )
 
+// rang tells whether somebody changed what the servers hold for the node.
+func (c call) rang() bool { return c == callDrift || c == callChecks }
+
 func (l *loop) run(ctx context.Context) error {
 	defer l.release()
 	defer l.leave(ctx)
-	l.wakeIn(l.resync)
+	l.lookIn(l.resync)
 	for {
 		why := l.await(ctx)
 		if l.belief != nil {
@@ -146,15 +153,21 @@ func (l *loop) asksForAll(ctx context.Context, why call) bool {
 		return false
 	case callApproval:
 		return l.approved(ctx)
-	case callDrift:
+	case callDrift, callChecks:
 		// Not for a ring of our own, unless there are also news that are too much for
 		// a narrow pass.
 		pause := l.pause()
-		if !l.wrote || pause == 0 || l.behind() {
+		if !l.echoes() || pause == 0 || l.behind() {
 			return true
 		}
-		l.wakeBy(pause)
+		if why == callDrift {
+			l.verifier.echo.heard = append(l.verifier.echo.heard, l.rung)
+		}
+		l.lookBy(pause)
+		l.wakeForEcho()
 		return false
+	case callTimer:
+		return !l.confirmed(ctx)
 	default:
 		return true
 	}
@@ -172,11 +185,13 @@ func (l *loop) concluded(pass Pass, err error) {
 	l.show(pass, err)
 	if pass.Touched != nil && err == nil {
 		if pass.Report.Tried() > 0 {
-			l.wakeBy(verifyPause)
+			l.lookBy(max(l.pause(), verifyPause))
+			l.wakeForEcho()
 		}
 		return
 	}
-	l.wakeIn(l.wait(pass, err))
+	l.lookIn(l.wait(pass, err))
+	l.wakeForEcho()
 	l.lookOut(pass)
 }
 
@@ -202,8 +217,10 @@ func (l *loop) sleep(ctx context.Context) call {
 	case fresh := <-l.snapshots:
 		l.learn(fresh)
 		return callNews
-	case <-l.drift:
+	case l.rung = <-l.drift:
 		return callDrift
+	case <-l.checks:
+		return callChecks
 	case <-l.returns:
 		return callReturn
 	case <-l.wake:

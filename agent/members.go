@@ -259,8 +259,8 @@ func (a *Agent) bell(heard news[daemons], ask func(context.Context, *api.QueryOp
 		},
 		node:  func(context.Context) (string, error) { return "", nil }, // it is about all nodes
 		wait:  a.config.Watch.Wait,
-		pace:  rate.NewLimiter(rate.Every(driftPace), 1),
-		ring:  unheard,
+		pace:  rate.NewLimiter(rate.Every(bellPace), 1),
+		ring:  func(uint64) {},
 		back:  unheard,
 		voice: newVoice(a.log.Named("spread"), "watching the daemons in the catalog"),
 	}

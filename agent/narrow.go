@@ -33,7 +33,10 @@ func (l *loop) narrow(ctx context.Context) (Pass, bool) {
 		return Pass{}, false
 	}
 	part = l.carryOut(ctx, part, func() bool { return true })
-	l.wrote = l.wrote || part.Report.Tried() > 0
+	if part.Report.Tried() > 0 {
+		l.wrote = time.Now()
+		l.verifier.echo.add(part.Touched, l.wrote)
+	}
 	return l.ledger.enter(part, s), true
 }
 

@@ -52,7 +52,7 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 	pass.Plan, pass.Deferred = l.patience.holdBack(pass.Plan, time.Now())
 	pass.Plan, pass.Rest = cut(pass.Plan)
 	pass = l.carryOut(ctx, pass, l.untilNews())
-	l.wrote = false
+	l.verifier.stirred = l.verifier.stirred || pass.Report.Tried() > 0
 	l.ledger = newLedger(pass, l.patience.waiting(pass.Report))
 	return pass, pass.Err()
 }
@@ -66,9 +66,6 @@ func (l *loop) carryOut(ctx context.Context, pass Pass, goOn func() bool) Pass {
 		return goOn()
 	})
 	l.patience.note(pass.Report, time.Now())
-	if pass.Report.Tried() > 0 {
-		l.verifier.stirred = true
-	}
 	l.gated = pass.Report.Stopped != nil
 	return pass
 }
@@ -115,10 +112,11 @@ func (l *loop) release() {
 func (l *loop) resend(ctx context.Context, pass Pass, why call) Pass {
 	now := time.Now()
 	l.rotating = l.rotating || l.others(pass) > 0
-	if why == callDrift || l.rotating {
+	if why.rang() || l.rotating {
 		l.verifier.stirred = true
 	}
-	if !l.verifier.due(now) {
+	v := &l.verifier
+	if !v.due(now) && (!v.free(now) || v.confirm(ctx, pass, now)) {
 		return pass
 	}
 	again := l.verifier.look(ctx, pass, now)

@@ -36,8 +36,10 @@ type verifier struct {
 	token func() bool   // whether requests carry a token
 
 	stirred   bool      // something was changed, by us or not, since the last look
-	looked    time.Time // when the catalog was last asked for
-	verified  time.Time // when it was last answered in full
+	echo      echo      // of what narrow passes have changed since
+	asked     time.Time // when the catalog was last asked for anything
+	looked    time.Time // when it was last asked for everything
+	verified  time.Time // when that was answered in full
 	diverging map[register.ID]*divergence
 	resent    []register.ID // at the last look
 	resends   int           // how many may be sent again now
@@ -56,9 +58,11 @@ var errNoName = errors.New("the catalog cannot be verified: the name of this nod
 
 // due tells whether to look: soon when something has changed, and else now and then.
 func (v *verifier) due(now time.Time) bool {
-	age := now.Sub(v.looked)
-	return age >= v.every || age >= verifyPause && v.busy()
+	return now.Sub(v.looked) >= v.every || v.free(now) && (v.busy() || v.echo.old(now))
 }
+
+// free tells whether enough time has passed to ask the catalog again.
+func (v *verifier) free(now time.Time) bool { return now.Sub(v.asked) >= verifyPause }
 
 // busy tells whether there is something to look at soon.
 func (v *verifier) busy() bool {
@@ -68,7 +72,7 @@ func (v *verifier) busy() bool {
 // look compares, and returns which services to send again and why.
 func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[register.ID]string {
 	if pass.Node.Name == "" {
-		v.looked, v.stirred, v.err = now, false, errNoName
+		v.done(now, errNoName)
 		return nil
 	}
 	catalog, err := v.local.Cataloged(ctx, pass.Node, pass.Desired, v.token())
@@ -76,8 +80,8 @@ func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[regis
 		v.stirred = true // later
 		return nil
 	}
-	v.looked, v.stirred, v.err = now, false, err
-	if v.err != nil {
+	v.done(now, err)
+	if err != nil {
 		return nil // not known is not different
 	}
 	v.verified = now
@@ -103,6 +107,12 @@ func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[regis
 		}
 	}
 	return resend
+}
+
+// done notes that everything was asked for.
+func (v *verifier) done(now time.Time, err error) {
+	v.asked, v.looked, v.err = now, now, err
+	v.stirred, v.echo = false, echo{}
 }
 
 // pace doubles the number of services to send again when all that were have arrived,

@@ -1,13 +1,15 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"time"
 )
 
-// longestPause bounds how long a change by others can hide behind changes of our own.
-const longestPause = 10 * time.Second
+// longestPause bounds how long a change by others can hide behind changes of our own, where
+// its ring does not tell them apart.
+const longestPause = time.Minute
 
 // longestRest bounds how long nothing is compared though nothing rings, in times of what
 // the configuration says.
@@ -16,7 +18,13 @@ const longestRest = 6
 // pause is how long a look at everything is put off that our own changes ask for: what
 // they changed rings like what others do. A look takes the longer the more services there
 // are, and is not to take more than a small part of the time.
-func (l *loop) pause() time.Duration { return min(50*l.looked, longestPause) }
+func (l *loop) pause() time.Duration { return min(200*l.looked, longestPause) }
+
+// echoes tells whether a ring may be of a narrow pass: one that nothing was compared since,
+// or that is so young that its ring may be to come.
+func (l *loop) echoes() bool {
+	return l.ledger != nil && (l.wrote.After(l.ledger.pass.Start) || time.Since(l.wrote) < 2*bellPace)
+}
 
 // rest is how long nothing is looked at while nothing rings: as configured, or longer
 // where a look takes long, so that it takes no more than a thousandth of the time.
@@ -26,6 +34,39 @@ func (l *loop) rest() time.Duration {
 
 func (l *loop) wakeIn(wait time.Duration) {
 	l.due, l.wake = time.Now().Add(wait), time.After(wait)
+}
+
+// lookIn makes the loop look at everything after a time, whatever wakes it before.
+func (l *loop) lookIn(wait time.Duration) {
+	l.whole = time.Now().Add(wait)
+	l.wakeIn(wait)
+}
+
+// lookBy makes the loop look at everything after a time, if it would not sooner.
+func (l *loop) lookBy(wait time.Duration) {
+	if time.Until(l.whole) > wait {
+		l.whole = time.Now().Add(wait)
+	}
+	l.wakeBy(wait)
+}
+
+// confirmed tells whether the timer asked for no more than what our own changes made ring,
+// and that is well.
+func (l *loop) confirmed(ctx context.Context) bool {
+	early := time.Now().Before(l.whole)
+	if !early || l.calm() && !l.verifier.confirm(ctx, l.ledger.pass, time.Now()) {
+		return false
+	}
+	l.wakeIn(time.Until(l.whole))
+	l.wakeForEcho()
+	return true
+}
+
+// wakeForEcho makes the loop wake when there is something to confirm.
+func (l *loop) wakeForEcho() {
+	if l.calm() && l.verifier.echo.waits() {
+		l.wakeBy(verifyPause)
+	}
 }
 
 // wakeBy makes the loop wake after a time, if it would not sooner.
@@ -65,6 +106,8 @@ func (l *loop) wait(pass Pass, err error) time.Duration {
 		return 0
 	case l.verifier.busy() || l.rotating:
 		wait = min(wait, verifyPause)
+	case !l.verifier.echo.since.IsZero():
+		wait = min(wait, max(verifyPause, time.Until(l.verifier.echo.since.Add(longestEcho))))
 	}
 	if len(pass.Leaving) > 0 {
 		wait = min(wait, max(0, time.Until(l.reconciler.sharer.next())))

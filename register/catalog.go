@@ -40,18 +40,21 @@ type Divergence struct {
 func (l *Local) Cataloged(ctx context.Context, node Node, desired Desired, token bool) (Actual, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	return inParts(desired, func(s shard) (Actual, error) { return l.cataloged(ctx, s, node, token) })
+	return inParts(desired, func(s shard) (Actual, error) {
+		services, checks, err := l.cataloged(ctx, s, node, token)
+		return l.sort(services, checks), err
+	})
 }
 
 // cataloged reads a part of what the servers hold for a node.
-func (l *Local) cataloged(ctx context.Context, s shard, node Node, token bool) (Actual, error) {
+func (l *Local) cataloged(ctx context.Context, s shard, node Node, token bool) (map[string]*api.AgentService, map[string]*api.AgentCheck, error) {
 	options := (&api.QueryOptions{AllowStale: true, Filter: s.filter("ServiceID")}).WithContext(ctx)
 	checks, meta, err := l.client.Health().Node(node.Name, options)
 	if err == nil {
 		err = complete(meta, token)
 	}
 	if err != nil {
-		return Actual{}, fmt.Errorf("read checks from catalog: %w", err)
+		return nil, nil, fmt.Errorf("read checks from catalog: %w", err)
 	}
 	options.Filter = s.filter("ID")
 	list, meta, err := l.client.Catalog().NodeServiceList(node.Name, options)
@@ -59,10 +62,10 @@ func (l *Local) cataloged(ctx context.Context, s shard, node Node, token bool) (
 		err = complete(meta, token)
 	}
 	if err != nil {
-		return Actual{}, fmt.Errorf("read services from catalog: %w", err)
+		return nil, nil, fmt.Errorf("read services from catalog: %w", err)
 	}
 	if known := list.Node; known != nil && known.ID != node.UID && known.ID != "" && node.UID != "" {
-		return Actual{}, fmt.Errorf("%w: %s, and the agent has %s: stop it for a minute, or give it its old data or node_id again", ErrAnotherNode, known.ID, node.UID)
+		return nil, nil, fmt.Errorf("%w: %s, and the agent has %s: stop it for a minute, or give it its old data or node_id again", ErrAnotherNode, known.ID, node.UID)
 	}
 	services, byID := map[string]*api.AgentService{}, map[string]*api.AgentCheck{}
 	for _, s := range list.Services {
@@ -71,7 +74,7 @@ func (l *Local) cataloged(ctx context.Context, s shard, node Node, token bool) (
 	for _, c := range checks {
 		byID[c.CheckID] = agentCheck(c)
 	}
-	return l.sort(services, byID), nil
+	return services, byID, nil
 }
 
 // agentCheck is a check as the agent's own list has it.

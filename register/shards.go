@@ -22,6 +22,8 @@ type shard struct {
 	prefixes []string
 	// others tells that it holds all that begin otherwise.
 	others bool
+	// whole tells that the prefixes are whole IDs, and longer ones are not meant.
+	whole bool
 }
 
 // filter returns the expression by which Consul chooses the shard, given what it calls the
@@ -34,11 +36,14 @@ func (s shard) filter(selector string) string {
 	for i, prefix := range s.prefixes {
 		quoted[i] = regexp.QuoteMeta(prefix)
 	}
-	not := ""
+	not, end := "", ""
 	if s.others {
 		not = "not "
 	}
-	return fmt.Sprintf("%s %smatches %q", selector, not, "^(?:"+strings.Join(quoted, "|")+")")
+	if s.whole {
+		end = "$"
+	}
+	return fmt.Sprintf("%s %smatches %q", selector, not, "^(?:"+strings.Join(quoted, "|")+")"+end)
 }
 
 // inParts reads everything, a shard at a time, and keeps of it what is not known already.

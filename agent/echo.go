@@ -1,0 +1,93 @@
+package agent
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+const (
+	// longestEcho is how long the catalog is asked for nothing but what narrow passes have
+	// changed, while nobody else seems to change anything.
+	longestEcho = time.Minute
+	// mostEchoes is how many services are asked for alone.
+	mostEchoes = 64
+)
+
+// echo is what narrow passes have changed in the catalog. Each change makes a doorbell ring
+// as a change by somebody else does, but at an index at which one of these services was
+// changed. So it is enough to ask for these services, to learn that they have arrived and
+// who rang. What somebody else changes just before a change of ours, within a second, rings
+// at an index of ours: for that, everything is asked for when the echo is old.
+type echo struct {
+	// since is when the first of them was changed.
+	since time.Time
+	// touched are those that have not been seen in the catalog yet.
+	touched map[register.ID]struct{}
+	// heard are the indexes at which the doorbell of the services has rung since, and is not
+	// known to have rung for us.
+	heard []uint64
+	// seen are those at which they were changed.
+	seen []uint64
+}
+
+// add takes over what was changed.
+func (e *echo) add(ids []register.ID, now time.Time) {
+	if e.since.IsZero() {
+		e.since = now
+	}
+	if e.touched == nil {
+		e.touched = map[register.ID]struct{}{}
+	}
+	for _, id := range ids {
+		e.touched[id] = struct{}{}
+	}
+}
+
+// old tells whether everything is to be asked for.
+func (e *echo) old(now time.Time) bool {
+	return len(e.touched) > mostEchoes || !e.since.IsZero() && now.Sub(e.since) >= longestEcho
+}
+
+// waits tells whether there is something to confirm.
+func (e *echo) waits() bool { return len(e.touched)+len(e.heard) > 0 }
+
+// explained tells whether all rings were made by our changes.
+func (e *echo) explained() bool {
+	return !slices.ContainsFunc(e.heard, func(index uint64) bool { return !slices.Contains(e.seen, index) })
+}
+
+// confirm looks whether what narrow passes have changed is in the catalog, when that is due,
+// and tells whether there is nothing else to look at.
+func (v *verifier) confirm(ctx context.Context, pass Pass, now time.Time) bool {
+	switch {
+	case v.busy() || v.echo.old(now):
+		return false
+	case !v.free(now) || !v.echo.waits():
+		return true
+	}
+	ids := slices.Sorted(maps.Keys(v.echo.touched))
+	if len(ids) > 0 {
+		all, indexes, err := v.local.Arrived(ctx, pass.Node, pass.Desired, ids, v.token())
+		switch {
+		case err != nil && gaveWay(ctx):
+			return true // later
+		case err != nil || !all:
+			v.stirred = true
+			return false
+		}
+		v.echo.seen = append(v.echo.seen, indexes...)
+	}
+	if !v.echo.explained() {
+		v.stirred = true
+		return false
+	}
+	if len(ids) > 0 {
+		v.asked, v.err = now, nil
+	}
+	v.echo.touched, v.echo.heard = nil, nil
+	return true
+}

@@ -1,0 +1,107 @@
+package agent
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/config"
+	"github.com/k8s-registrar/k8s-registrar/register/consultest"
+)
+
+// stir changes one service after the other, and never one of the last ten. Soon after the
+// ninth it does harm.
+func (r *rig) stir(every, d time.Duration, harm func()) {
+	for i := range int(d / every) {
+		r.consul.SetKV(service("shop", fmt.Sprintf("s%03d", i%40), 32000+i, ""))
+		if r.after(every / 3); i == 8 {
+			harm()
+		}
+		r.after(every * 2 / 3)
+	}
+}
+
+// wholeLooks counts how often everything in the catalog, and on the agent, was asked for.
+func (r *rig) wholeLooks(since int) (catalog, agent int) {
+	for _, path := range r.paths(since) {
+		switch {
+		case strings.HasPrefix(path, "GET /v1/catalog/node-services/"):
+			catalog++
+		case path == "GET /v1/agent/services":
+			agent++
+		}
+	}
+	return catalog, agent
+}
+
+// slowestLook makes the pause between looks at everything as long as it gets.
+func slowestLook(r *http.Request) *consultest.Fault {
+	return consultest.On("", "/v1/agent/services", consultest.Fault{Delay: longestPause / 200})(r)
+}
+
+// What our own changes make ring is explained by asking for the services that were changed.
+func TestOwnChangesAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := startLarge(t)
+		r.after(5 * time.Minute)
+		requests := len(c.Requests())
+		r.stir(700*time.Millisecond, 5*time.Minute, func() {}) // most rings are late
+		if catalog, agent := r.wholeLooks(requests); catalog > 5+5 || agent > 15+5+2 {
+			t.Errorf("in five minutes of changes the whole catalog was asked for %d times, the agent %d times", catalog, agent)
+		}
+		r.after(2 * longestEcho)
+		requests = len(c.Requests())
+		r.after(10 * time.Minute)
+		if catalog, agent := r.wholeLooks(requests); catalog > 2 || agent > 10*60/45+1 {
+			t.Errorf("at rest the whole catalog was asked for %d times, the agent %d times", catalog, agent)
+		}
+		r.holds(50)
+	})
+}
+
+// What others change while we change other things is seen as soon as it is told apart from
+// them, and what becomes of our own changes in any case.
+func TestOwnChangesHideNothing(t *testing.T) {
+	ours, other := "k8s-registrar-default.shop.s008.http", "k8s-registrar-default.shop.s045.http"
+	for what, tt := range map[string]struct {
+		harm   func(c *consultest.Consul)
+		within time.Duration
+	}{
+		"a change of ours does not arrive": {func(c *consultest.Consul) {
+			c.Fault(consultest.FirstOf(slowestLook, consultest.Times(1, consultest.On(http.MethodPut, "/v1/agent/service/register", consultest.Fault{NoCatalog: true}))))
+		}, verifyPause + patienceWithSync + verifyPause},
+		"ours is removed in the catalog":    {func(c *consultest.Consul) { c.CatalogDeregister(ours) }, verifyPause + patienceWithSync + verifyPause},
+		"another is removed in the catalog": {func(c *consultest.Consul) { c.CatalogDeregister(other) }, verifyPause + patienceWithSync + verifyPause},
+		"ours is removed by hand":           {func(c *consultest.Consul) { c.Operator().Agent().ServiceDeregister(ours) }, verifyPause + mostPutOff},  //nolint:errcheck // seen below
+		"another is removed by hand":        {func(c *consultest.Consul) { c.Operator().Agent().ServiceDeregister(other) }, verifyPause + mostPutOff}, //nolint:errcheck // seen below
+		"another is removed in the catalog just before a change of ours": {func(c *consultest.Consul) {
+			c.SetKV(service("shop", "s048", 33001, ""))
+			time.Sleep(100 * time.Millisecond) // it rang twice, and is not asked again for a while
+			c.CatalogDeregister(other)
+			c.SetKV(service("shop", "s049", 33000, ""))
+		}, longestEcho + patienceWithSync + verifyPause},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := consultest.New()
+				fill(c, 50)
+				c.Fault(slowestLook)
+				r := start(t, c, func(cfg *config.Config) { cfg.Reconcile.Resync, cfg.Reconcile.Verify = time.Hour, time.Hour })
+				r.after(5 * time.Minute)
+				r.stir(1500*time.Millisecond, 15*time.Second+tt.within, func() { tt.harm(c) })
+				r.holds(50)
+				if got := len(c.CatalogServices()); got != 50 {
+					t.Errorf("%d services in the catalog, want 50", got)
+				}
+				for id, local := range c.Services() {
+					if held := c.CatalogServices()[id]; held.Port != local.Port {
+						t.Errorf("%s has port %d in the catalog, want %d", id, held.Port, local.Port)
+					}
+				}
+			})
+		})
+	}
+}
