@@ -47,6 +47,14 @@ func (l *ledger) of(keys map[string]bool, desired register.Desired) []register.I
 	return slices.Compact(ids)
 }
 
+// lacks tells whether some of these services are new.
+func (l *ledger) lacks(ids []register.ID) bool {
+	return slices.ContainsFunc(ids, func(id register.ID) bool {
+		_, had := l.pass.Actual.Ours[id]
+		return !had
+	})
+}
+
 // misses tells whether a service is not there that was. Somebody has removed it, or what
 // is between the agent and us says 404 of everything: only a list of all can tell, and a
 // removal that is taken for done would be forgotten.

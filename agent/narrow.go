@@ -64,10 +64,12 @@ func (r *reconciler) prepareSome(ctx context.Context, belief Belief, s scope, wh
 		return pass, false
 	}
 	var err error
-	if pass.Actual, err = r.local.Some(ctx, pass.Touched); err != nil {
+	// What is announced already is in maintenance mode if its node is: only for what is new
+	// is the node's own mark asked for.
+	if pass.Actual, err = r.local.Some(ctx, pass.Touched, whole.lacks(pass.Touched)); err != nil {
 		return pass, false // the whole comparison will say the same, and why
 	}
-	if whole.misses(pass.Actual, pass.Touched) || len(register.Lost(pass.Desired, pass.Actual, belief.Snapshot.Index)) > 0 {
+	if pass.Actual.AnyOut() || whole.misses(pass.Actual, pass.Touched) || len(register.Lost(pass.Desired, pass.Actual, belief.Snapshot.Index)) > 0 {
 		return pass, false
 	}
 	plan := register.Diff(pass.Desired, pass.Actual)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -62,13 +63,12 @@ func TestAChangeTouchesItsServiceOnly(t *testing.T) {
 			r.after(3 * time.Second)
 			id := []string{"s007", "new", "s008"}[i]
 			action := []string{"register", "register", "deregister/k8s-registrar-default.shop." + id + ".http"}[i]
-			want := []string{
-				"GET /v1/agent/health/service/id/k8s-registrar-default.maintenance",
-				"GET /v1/agent/health/service/id/k8s-registrar-default.shop." + id + ".http",
-				"PUT /v1/agent/service/" + action,
-			}
+			want := []string{"GET /v1/agent/health/service/id/k8s-registrar-default.shop." + id + ".http", "PUT /v1/agent/service/" + action}
 			got := r.paths(requests)
-			slices.Sort(got[:min(2, len(got))]) // they are asked for together
+			if id == "new" { // is the node in maintenance?
+				want = slices.Insert(want, 0, "GET /v1/agent/health/service/id/k8s-registrar-default.maintenance")
+				slices.Sort(got[:min(2, len(got))]) // they are asked for together
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("change %d (-want +got):\n%s", i, diff)
 			}
@@ -367,5 +367,30 @@ func TestAChangeSeesMaintenance(t *testing.T) {
 			}
 		}
 		r.holds(52)
+	})
+}
+
+// A change of what has just entered maintenance mode with its node does not end that.
+func TestAChangeKeepsMaintenance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := startLarge(t)
+		c.SetKV(service("shop", "s007", 32000, "b"))
+		r.after(10 * time.Millisecond)
+		const id, mark = "k8s-registrar-default.shop.s008.http", "test"
+		local := register.NewLocal(c.Client(), register.Owner{Instance: "default"})
+		if err := errors.Join(local.Mark(t.Context(), register.ByCommand.Mark(mark)),
+			c.Operator().Agent().EnableServiceMaintenance(id, string(register.ByCommand.Mark(mark)))); err != nil {
+			t.Fatal(err)
+		}
+		c.SetKV(service("shop", "s008", 32001, ""))
+		for range 2000 {
+			r.after(time.Millisecond)
+			if _, out := c.Checks()["_service_maintenance:"+id]; !out {
+				t.Fatal("it is out of maintenance")
+			}
+		}
+		if port := c.Services()[id].Port; port != 32001 {
+			t.Errorf("its port is %d: the change was lost", port)
+		}
 	})
 }

@@ -8,7 +8,7 @@ import "context"
 func (l *Local) Arrived(ctx context.Context, node Node, desired Desired, ids []ID, token bool) (all bool, indexes []uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	local, err := l.Some(ctx, ids)
+	local, err := l.Some(ctx, ids, false)
 	if err != nil {
 		return false, nil, err
 	}

@@ -88,6 +88,16 @@ func (a Actual) out(have Registered) bool {
 	return on || a.NodeOut
 }
 
+// AnyOut tells whether a service of ours is in maintenance mode, by whatever mark.
+func (a Actual) AnyOut() bool {
+	for _, have := range a.Ours {
+		if _, on := have.Maintenance(); on {
+			return true
+		}
+	}
+	return false
+}
+
 // marked tells whether a service of ours is in maintenance mode by a mark of this kind.
 func (a Actual) marked(kind Kind) bool {
 	for _, have := range a.Ours {

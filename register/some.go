@@ -16,20 +16,23 @@ var errTaken = errors.New("somebody else has taken its ID meanwhile")
 // askedTogether is how many services are asked for at the same time.
 const askedTogether = 4
 
-// Some reads what the agent holds under some IDs, and whether the node is marked. It costs
-// the agent as much for one service of thousands as for one of ten, while a filter makes it
-// go through all of them.
+// Some reads what the agent holds under some IDs, and if it is asked for, whether the node is
+// marked. It costs the agent as much for one service of thousands as for one of ten, while a
+// filter makes it go through all of them.
 //
 // Of a single service Consul tells the checks, but not their types: our own are known by
 // their IDs.
-func (l *Local) Some(ctx context.Context, ids []ID) (Actual, error) {
+func (l *Local) Some(ctx context.Context, ids []ID, marker bool) (Actual, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var mu sync.Mutex
 	services, checks := map[string]*api.AgentService{}, map[string]*api.AgentCheck{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(askedTogether)
-	for _, id := range append([]ID{l.owner.marker()}, ids...) {
+	if marker {
+		ids = append([]ID{l.owner.marker()}, ids...)
+	}
+	for _, id := range ids {
 		group.Go(func() error {
 			info, err := l.one(ctx, id)
 			if err != nil || info.Service == nil {

@@ -16,12 +16,12 @@ func TestSomeAreSeenAsAmongAll(t *testing.T) {
 		all, err := r.local.Actual(r.Context(), register.Desired{})
 		equal(r, nil, err)
 		for id, have := range all.Ours {
-			some, err := r.local.Some(r.Context(), []register.ID{id, "k8s-registrar-default.not.there.http"})
+			some, err := r.local.Some(r.Context(), []register.ID{id, "k8s-registrar-default.not.there.http"}, true)
 			equal(r, nil, err)
 			equal(r, map[register.ID]register.Registered{id: have}, some.Ours)
 		}
 		equal(r, nil, r.local.Mark(r.Context(), register.ByCommand.Mark("")))
-		some, err := r.local.Some(r.Context(), nil)
+		some, err := r.local.Some(r.Context(), nil, true)
 		equal(r, nil, err)
 		equal(r, true, some.Marker.Is(register.ByCommand))
 	})
@@ -41,7 +41,7 @@ func TestSomeNeedsAnAnswer(t *testing.T) {
 			bubble(t, func(r *rig) {
 				r.converge(many(1)...)
 				r.consul.Fault(consultest.On(http.MethodGet, "/v1/agent/health/", fault))
-				if some, err := r.local.Some(r.Context(), []register.ID{prefix + "a.s000.http"}); err == nil {
+				if some, err := r.local.Some(r.Context(), []register.ID{prefix + "a.s000.http"}, false); err == nil {
 					r.Errorf("it is taken for %+v", some)
 				}
 			})
