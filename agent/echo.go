@@ -20,8 +20,10 @@ const (
 // echo is what narrow passes have changed in the catalog. Each change makes a doorbell ring
 // as a change by somebody else does, but at an index at which one of these services was
 // changed. So it is enough to ask for these services, to learn that they have arrived and
-// who rang. What somebody else changes just before a change of ours, within a second, rings
-// at an index of ours: for that, everything is asked for when the echo is old.
+// who rang. A ring at another index may be somebody else's, or that of a removal, or of a
+// service that has changed again. What somebody else changes just before a change of ours,
+// within a second or while the loop is busy, rings at an index of ours: for that, everything
+// is asked for when the echo is old.
 type echo struct {
 	// since is when the first of them was changed.
 	since time.Time
@@ -44,6 +46,17 @@ func (e *echo) add(ids []register.ID, now time.Time) {
 	}
 	for _, id := range ids {
 		e.touched[id] = struct{}{}
+	}
+}
+
+// ring takes over that a doorbell has rung. That of the checks has no index of their own; so
+// it is taken for somebody else's, unless everything is going to be asked for anyway.
+func (e *echo) ring(why call, index uint64) {
+	switch {
+	case why == callDrift:
+		e.heard = append(e.heard, index)
+	case e.since.IsZero():
+		e.heard = append(e.heard, 0)
 	}
 }
 
@@ -86,7 +99,7 @@ func (v *verifier) confirm(ctx context.Context, pass Pass, now time.Time) bool {
 		return false
 	}
 	if len(ids) > 0 {
-		v.asked, v.err = now, nil
+		v.asked = now
 	}
 	v.echo.touched, v.echo.heard = nil, nil
 	return true

@@ -42,6 +42,16 @@ func slowestLook(r *http.Request) *consultest.Fault {
 	return consultest.On("", "/v1/agent/services", consultest.Fault{Delay: longestPause / 200})(r)
 }
 
+// wholeCatalog is a fault of the questions for everything in the catalog.
+func wholeCatalog(fault consultest.Fault) func(*http.Request) *consultest.Fault {
+	return func(r *http.Request) *consultest.Fault {
+		if r.URL.Query().Get("filter") != "" {
+			return nil
+		}
+		return consultest.FirstOf(consultest.On("", "/v1/health/node/", fault), consultest.On("", "/v1/catalog/node-services/", fault))(r)
+	}
+}
+
 // What our own changes make ring is explained by asking for the services that were changed.
 func TestOwnChangesAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -77,6 +87,10 @@ func TestOwnChangesHideNothing(t *testing.T) {
 		"another is removed in the catalog": {func(c *consultest.Consul) { c.CatalogDeregister(other) }, verifyPause + patienceWithSync + verifyPause},
 		"ours is removed by hand":           {func(c *consultest.Consul) { c.Operator().Agent().ServiceDeregister(ours) }, verifyPause + mostPutOff},  //nolint:errcheck // seen below
 		"another is removed by hand":        {func(c *consultest.Consul) { c.Operator().Agent().ServiceDeregister(other) }, verifyPause + mostPutOff}, //nolint:errcheck // seen below
+		"another is removed in the catalog, and the first look fails": {func(c *consultest.Consul) {
+			c.Fault(consultest.FirstOf(slowestLook, consultest.Times(1, wholeCatalog(consultest.Fault{Status: http.StatusInternalServerError}))))
+			c.CatalogDeregister(other)
+		}, 2*verifyPause + patienceWithSync + verifyPause},
 		"another is removed in the catalog just before a change of ours": {func(c *consultest.Consul) {
 			c.SetKV(service("shop", "s048", 33001, ""))
 			time.Sleep(100 * time.Millisecond) // it rang twice, and is not asked again for a while
@@ -104,4 +118,64 @@ func TestOwnChangesHideNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What becomes of a check of another service, right after everything was looked at and a
+// change of ours, is not taken for our own ring.
+func TestAChangeHidesNoCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 50)
+		c.Fault(slowestLook)
+		r := start(t, c, func(cfg *config.Config) { cfg.Reconcile.Resync = time.Hour })
+		r.after(5 * time.Minute)
+		c.SetKV(service("shop", "s000", 32000, ""))
+		r.after(longestEcho - time.Second)
+		c.SetKV(service("shop", "s001", 32001, ""))
+		requests := len(c.Requests())
+		for looks := 0; looks == 0; looks, _ = r.wholeLooks(requests) {
+			r.after(50 * time.Millisecond)
+		}
+		const check = "k8s-registrar-default.shop.s045.http.tcp"
+		c.CatalogDeregisterCheck(check)
+		r.after(longestEcho + patienceWithSync)
+		if _, there := c.CatalogChecks()[check]; !there {
+			t.Error("it is still missing in the catalog")
+		}
+	})
+}
+
+// A look at the catalog gives way to changes for a while only, however slow it is.
+func TestALookAtTheCatalogIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 50)
+		c.Fault(consultest.FirstOf(slowLook, wholeCatalog(consultest.Fault{Delay: time.Second})))
+		r := start(t, c)
+		r.after(5 * time.Minute)
+		const id = "k8s-registrar-default.shop.s045.http"
+		r.stir(900*time.Millisecond, 90*time.Second, func() { c.CatalogDeregister(id) })
+		if _, there := c.CatalogServices()[id]; !there {
+			t.Error("it is still missing in the catalog")
+		}
+	})
+}
+
+// That the catalog may not be seen is said until it was seen, and not only until a change
+// of ours was.
+func TestABlindLookStaysOnShow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 50)
+		filtered := consultest.Fault{Header: map[string]string{"X-Consul-Results-Filtered-By-Acls": "true"}}
+		c.Fault(consultest.FirstOf(slowLook, wholeCatalog(filtered)))
+		r := start(t, c)
+		r.after(5 * time.Minute)
+		for range 10 {
+			r.stir(1500*time.Millisecond, 15*time.Second, func() {})
+			if r.status().Catalog.Error == "" {
+				t.Fatal("nothing is said of what cannot be seen")
+			}
+		}
+	})
 }

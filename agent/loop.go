@@ -160,9 +160,7 @@ func (l *loop) asksForAll(ctx context.Context, why call) bool {
 		if !l.echoes() || pause == 0 || l.behind() {
 			return true
 		}
-		if why == callDrift {
-			l.verifier.echo.heard = append(l.verifier.echo.heard, l.rung)
-		}
+		l.verifier.echo.ring(why, l.rung)
 		l.lookBy(pause)
 		l.wakeForEcho()
 		return false
@@ -185,7 +183,7 @@ func (l *loop) concluded(pass Pass, err error) {
 	l.show(pass, err)
 	if pass.Touched != nil && err == nil {
 		if pass.Report.Tried() > 0 {
-			l.lookBy(max(l.pause(), verifyPause))
+			l.lookBy(l.pauseAfter(pass))
 			l.wakeForEcho()
 		}
 		return

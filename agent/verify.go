@@ -109,10 +109,12 @@ func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[regis
 	return resend
 }
 
-// done notes that everything was asked for.
+// done notes that everything was asked for. What has failed, and may not fail again, is asked
+// for again.
 func (v *verifier) done(now time.Time, err error) {
 	v.asked, v.looked, v.err = now, now, err
-	v.stirred, v.echo = false, echo{}
+	v.stirred = err != nil && !errors.Is(err, register.ErrUnverified) && !errors.Is(err, errNoName)
+	v.echo = echo{}
 }
 
 // pace doubles the number of services to send again when all that were have arrived,

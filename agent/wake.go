@@ -20,6 +20,15 @@ const longestRest = 6
 // are, and is not to take more than a small part of the time.
 func (l *loop) pause() time.Duration { return min(200*l.looked, longestPause) }
 
+// pauseAfter is how long everything is not looked at after a narrow pass that has changed
+// something. What falls to other nodes is let go of by whole passes alone.
+func (l *loop) pauseAfter(pass Pass) time.Duration {
+	if len(pass.Leaving) > 0 {
+		return verifyPause
+	}
+	return max(l.pause(), verifyPause)
+}
+
 // echoes tells whether a ring may be of a narrow pass: one that nothing was compared since,
 // or that is so young that its ring may be to come.
 func (l *loop) echoes() bool {

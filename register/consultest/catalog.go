@@ -30,6 +30,14 @@ func (c *Consul) CatalogDeregister(id string) {
 	c.changedLocked()
 }
 
+// CatalogDeregisterCheck removes a check from the catalog behind the agent's back.
+func (c *Consul) CatalogDeregisterCheck(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.store.deregisterCheck(id, c.writeLocked())
+	c.changedLocked()
+}
+
 // nodeList is the answer of /v1/catalog/node-services.
 type nodeList struct {
 	Node     *api.Node
