@@ -52,6 +52,17 @@ func (l *loop) untilNews() func() bool {
 // gaveWay tells whether a look was given up for news.
 func gaveWay(looking context.Context) bool { return errors.Is(context.Cause(looking), errNews) }
 
+// lookEnded notes how long a look at everything took that began at start, or that it gave
+// way when only the catalog was left.
+func (l *loop) lookEnded(looking context.Context, start time.Time) {
+	switch {
+	case !gaveWay(looking):
+		l.looked, l.putOff = time.Since(start), time.Time{}
+	case l.putOff.IsZero():
+		l.putOff = time.Now()
+	}
+}
+
 // lookAgain has the look made that was given up.
 func (l *loop) lookAgain(why call) {
 	if l.putOff.IsZero() {

@@ -48,12 +48,7 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 		return pass, err
 	}
 	pass = l.resend(looking, pass, why)
-	switch {
-	case !gaveWay(looking):
-		l.looked, l.putOff = time.Since(failed.Start), time.Time{}
-	case l.putOff.IsZero():
-		l.putOff = time.Now() // only the look at the catalog was given up
-	}
+	l.lookEnded(looking, failed.Start)
 	pass.Plan, pass.Deferred = l.patience.holdBack(pass.Plan, time.Now())
 	pass.Plan, pass.Rest = cut(pass.Plan)
 	pass = l.carryOut(ctx, pass, l.untilNews())
