@@ -49,13 +49,19 @@ func (e *echo) add(ids []register.ID, now time.Time) {
 	}
 }
 
-// ring takes over that a doorbell has rung. That of the checks has no index of their own; so
-// it is taken for somebody else's, unless everything is going to be asked for anyway.
+// foreign tells whether a call is for something in the catalog that is not of our own making.
+// A ring of the checks has no index of theirs, and may be late, so it need not be: everything
+// is asked for anyway when the echo is old.
+func (e *echo) foreign(why call) bool {
+	return why == callDrift || why == callChecks && e.since.IsZero()
+}
+
+// ring takes over that a doorbell has rung that may be our own.
 func (e *echo) ring(why call, index uint64) {
 	switch {
 	case why == callDrift:
 		e.heard = append(e.heard, index)
-	case e.since.IsZero():
+	case e.foreign(why):
 		e.heard = append(e.heard, 0)
 	}
 }

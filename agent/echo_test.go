@@ -72,6 +72,22 @@ func TestOwnChangesAreTold(t *testing.T) {
 	})
 }
 
+// Where looks are fast the agent is looked at often, and the catalog still is not.
+func TestLateRingsOfChecksAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 50)
+		c.Fault(consultest.On("", "/v1/agent/services", consultest.Fault{Delay: time.Millisecond}))
+		r := start(t, c)
+		r.after(6 * time.Minute)
+		requests := len(c.Requests())
+		r.stir(2500*time.Millisecond, 5*time.Minute, func() {})
+		if catalog, _ := r.wholeLooks(requests); catalog > 5+2 {
+			t.Errorf("in five minutes of changes the whole catalog was asked for %d times", catalog)
+		}
+	})
+}
+
 // What others change while we change other things is seen as soon as it is told apart from
 // them, and what becomes of our own changes in any case.
 func TestOwnChangesHideNothing(t *testing.T) {

@@ -68,6 +68,6 @@ func (l *loop) lookAgain(why call) {
 	if l.putOff.IsZero() {
 		l.putOff = time.Now()
 	}
-	l.verifier.stirred = l.verifier.stirred || why.rang()
+	l.verifier.stirred = l.verifier.stirred || l.verifier.echo.foreign(why)
 	l.lookIn(l.looked)
 }

@@ -112,10 +112,8 @@ func (l *loop) release() {
 func (l *loop) resend(ctx context.Context, pass Pass, why call) Pass {
 	now := time.Now()
 	l.rotating = l.rotating || l.others(pass) > 0
-	if why.rang() || l.rotating {
-		l.verifier.stirred = true
-	}
 	v := &l.verifier
+	v.stirred = v.stirred || v.echo.foreign(why) || l.rotating
 	if !v.due(now) && (!v.free(now) || v.confirm(ctx, pass, now)) {
 		return pass
 	}

@@ -18,12 +18,14 @@ const (
 	// registerFixed is one registration in the catalog, and registerService what each
 	// service that the node has already adds.
 	registerFixed, registerService = 1.0, 0.003
-	// catalogBells are the requests for the doorbells on the node's own services and checks,
-	// which its own registration rings, and those of other nodes in part.
-	catalogBells, catalogBell, catalogBellService = 4.5, 0.30, 0.0001
-	// looks is how many times the catalog is compared for a change: every ten seconds while
-	// things change, which they do here every changePause.
-	looks, lookFixed, lookService = 0.25, 0.5, 0.040
+	// catalogBells are the requests for the doorbells on the node's own services, which its own
+	// registration rings, and on its checks, which are asked for each ten seconds.
+	catalogBells, catalogBell, catalogBellService = 2.2, 0.30, 0.0001
+	// confirms is how many times the catalog is asked for what was changed, for a change: every
+	// ten seconds while things change, which they do here every changePause.
+	confirms, confirmFixed, confirmService = 0.25, 0.6, 0.001
+	// looks is how many times all of it is compared: every minute.
+	looks, lookFixed, lookService = 0.042, 0.5, 0.040
 )
 
 // predicted returns the server's processor time for one change on one node.
@@ -38,6 +40,7 @@ func predicted(p point) float64 {
 		readFixed + readKey*perNamespace +
 		registerFixed + registerService*services +
 		catalogBells*(catalogBell+catalogBellService*services) +
+		confirms*(confirmFixed+confirmService*services) +
 		looks*(lookFixed+lookService*services)
 }
 
