@@ -136,9 +136,7 @@ func (r *sizeResult) lossless() error {
 
 // replace puts a result into the place of an older one of the same size.
 func (r *results) replace(fresh sizeResult) {
-	r.Sizes = slices.DeleteFunc(r.Sizes, func(s sizeResult) bool { return s.Services == fresh.Services })
-	r.Sizes = append(r.Sizes, fresh)
-	slices.SortFunc(r.Sizes, func(a, b sizeResult) int { return cmp.Compare(a.Services, b.Services) })
+	r.Sizes = measure.Replace(r.Sizes, fresh, func(a, b sizeResult) int { return cmp.Compare(a.Services, b.Services) })
 }
 
 // load reads earlier results; there are none without a file.

@@ -85,18 +85,14 @@ func (r *results) save(path string) error { return measure.Save(path, r) }
 
 // replace takes in a result, in the place of an earlier one of the same fleet.
 func (r *results) replace(fresh fleetResult) {
-	r.Fleets = slices.DeleteFunc(r.Fleets, func(f fleetResult) bool { return f.point == fresh.point })
-	r.Fleets = append(r.Fleets, fresh)
-	slices.SortFunc(r.Fleets, func(a, b fleetResult) int {
-		return cmp.Or(cmp.Compare(a.Agents, b.Agents), cmp.Compare(a.Services, b.Services))
+	r.Fleets = measure.Replace(r.Fleets, fresh, func(a, b fleetResult) int {
+		return cmp.Or(cmp.Compare(a.Agents, b.Agents), cmp.Compare(a.Services, b.Services), cmp.Compare(a.Namespaces, b.Namespaces))
 	})
 }
 
 // replaceLeader does the same for a change of leader.
 func (r *results) replaceLeader(fresh herdResult) {
-	r.Leaders = slices.DeleteFunc(r.Leaders, func(h herdResult) bool { return h.Agents == fresh.Agents })
-	r.Leaders = append(r.Leaders, fresh)
-	slices.SortFunc(r.Leaders, func(a, b herdResult) int { return cmp.Compare(a.Agents, b.Agents) })
+	r.Leaders = measure.Replace(r.Leaders, fresh, func(a, b herdResult) int { return cmp.Compare(a.Agents, b.Agents) })
 }
 
 // median returns the middle one; 0 of nothing.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Save keeps results as JSON in a file, for a later run to go on from. An empty path keeps
@@ -44,4 +45,12 @@ func Load(path string, results any) error {
 		return fmt.Errorf("read results: %w", err)
 	}
 	return nil
+}
+
+// Replace puts a result into the place of an earlier one that compares as equal, and sorts.
+func Replace[T any](all []T, fresh T, compare func(a, b T) int) []T {
+	all = slices.DeleteFunc(all, func(old T) bool { return compare(old, fresh) == 0 })
+	all = append(all, fresh)
+	slices.SortFunc(all, compare)
+	return all
 }
