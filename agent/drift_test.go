@@ -69,7 +69,7 @@ func TestDoorbellIsDeafToOtherNodes(t *testing.T) {
 		}
 		checks.index.Add(1)
 		checks.own <- struct{}{}
-		time.Sleep(time.Second)
+		time.Sleep(bellPace)
 		if rung() != 1 {
 			t.Error("it does not ring for this node")
 		}

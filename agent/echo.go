@@ -58,11 +58,8 @@ func (e *echo) foreign(why call) bool {
 
 // ring takes over that a doorbell has rung that may be our own.
 func (e *echo) ring(why call, index uint64) {
-	switch {
-	case why == callDrift:
+	if e.foreign(why) {
 		e.heard = append(e.heard, index)
-	case e.foreign(why):
-		e.heard = append(e.heard, 0)
 	}
 }
 

@@ -39,7 +39,7 @@ func (r *rig) wholeLooks(since int) (catalog, agent int) {
 
 // slowestLook makes the pause between looks at everything as long as it gets.
 func slowestLook(r *http.Request) *consultest.Fault {
-	return consultest.On("", "/v1/agent/services", consultest.Fault{Delay: longestPause / 200})(r)
+	return consultest.On("", "/v1/agent/services", consultest.Fault{Delay: longestPause / pausesPerLook})(r)
 }
 
 // wholeCatalog is a fault of the questions for everything in the catalog.
@@ -75,10 +75,7 @@ func TestOwnChangesAreTold(t *testing.T) {
 // Where looks are fast the agent is looked at often, and the catalog still is not.
 func TestLateRingsOfChecksAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
-		fill(c, 50)
-		c.Fault(consultest.On("", "/v1/agent/services", consultest.Fault{Delay: time.Millisecond}))
-		r := start(t, c)
+		c, r := startFaulty(t, consultest.On("", "/v1/agent/services", consultest.Fault{Delay: time.Millisecond}))
 		r.after(6 * time.Minute)
 		requests := len(c.Requests())
 		r.stir(2500*time.Millisecond, 5*time.Minute, func() {})
@@ -116,10 +113,7 @@ func TestOwnChangesHideNothing(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := consultest.New()
-				fill(c, 50)
-				c.Fault(slowestLook)
-				r := start(t, c, func(cfg *config.Config) { cfg.Reconcile.Resync, cfg.Reconcile.Verify = time.Hour, time.Hour })
+				c, r := startFaulty(t, slowestLook, func(cfg *config.Config) { cfg.Reconcile.Resync, cfg.Reconcile.Verify = time.Hour, time.Hour })
 				r.after(5 * time.Minute)
 				r.stir(1500*time.Millisecond, 15*time.Second+tt.within, func() { tt.harm(c) })
 				r.holds(50)
@@ -140,10 +134,7 @@ func TestOwnChangesHideNothing(t *testing.T) {
 // change of ours, is not taken for our own ring.
 func TestAChangeHidesNoCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
-		fill(c, 50)
-		c.Fault(slowestLook)
-		r := start(t, c, func(cfg *config.Config) { cfg.Reconcile.Resync = time.Hour })
+		c, r := startFaulty(t, slowestLook, func(cfg *config.Config) { cfg.Reconcile.Resync = time.Hour })
 		r.after(5 * time.Minute)
 		c.SetKV(service("shop", "s000", 32000, ""))
 		r.after(longestEcho - time.Second)
@@ -164,10 +155,7 @@ func TestAChangeHidesNoCheck(t *testing.T) {
 // A look at the catalog gives way to changes for a while only, however slow it is.
 func TestALookAtTheCatalogIsMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
-		fill(c, 50)
-		c.Fault(consultest.FirstOf(slowLook, wholeCatalog(consultest.Fault{Delay: time.Second})))
-		r := start(t, c)
+		c, r := startFaulty(t, consultest.FirstOf(slowLook, wholeCatalog(consultest.Fault{Delay: time.Second})))
 		r.after(5 * time.Minute)
 		const id = "k8s-registrar-default.shop.s045.http"
 		r.stir(900*time.Millisecond, 90*time.Second, func() { c.CatalogDeregister(id) })
@@ -181,11 +169,8 @@ func TestALookAtTheCatalogIsMade(t *testing.T) {
 // of ours was.
 func TestABlindLookStaysOnShow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
-		fill(c, 50)
 		filtered := consultest.Fault{Header: map[string]string{"X-Consul-Results-Filtered-By-Acls": "true"}}
-		c.Fault(consultest.FirstOf(slowLook, wholeCatalog(filtered)))
-		r := start(t, c)
+		_, r := startFaulty(t, consultest.FirstOf(slowLook, wholeCatalog(filtered)))
 		r.after(5 * time.Minute)
 		for range 10 {
 			r.stir(1500*time.Millisecond, 15*time.Second, func() {})

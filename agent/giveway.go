@@ -52,8 +52,8 @@ func (l *loop) untilNews() func() bool {
 // gaveWay tells whether a look was given up for news.
 func gaveWay(looking context.Context) bool { return errors.Is(context.Cause(looking), errNews) }
 
-// lookEnded notes how long a look at everything took that began at start, or that it gave
-// way when only the catalog was left.
+// lookEnded notes how long a look at everything took that began at start, or since when looks
+// have given way, if only by what they ask of the catalog.
 func (l *loop) lookEnded(looking context.Context, start time.Time) {
 	switch {
 	case !gaveWay(looking):
@@ -65,9 +65,6 @@ func (l *loop) lookEnded(looking context.Context, start time.Time) {
 
 // lookAgain has the look made that was given up.
 func (l *loop) lookAgain(why call) {
-	if l.putOff.IsZero() {
-		l.putOff = time.Now()
-	}
 	l.verifier.stirred = l.verifier.stirred || l.verifier.echo.foreign(why)
 	l.lookIn(l.looked)
 }

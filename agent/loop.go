@@ -66,7 +66,7 @@ type loop struct {
 	stirs news[struct{}]
 	// due is when wake comes, and whole when to look at everything, whatever it comes for.
 	due, whole time.Time
-	// rung is the index of the last ring.
+	// rung is the index of the last ring; 0 if that had none.
 	rung uint64
 	// stopped is closed when we are told to stop, and not when another task has failed.
 	stopped <-chan struct{}
@@ -162,7 +162,6 @@ func (l *loop) asksForAll(ctx context.Context, why call) bool {
 		}
 		l.verifier.echo.ring(why, l.rung)
 		l.lookBy(pause)
-		l.wakeForEcho()
 		return false
 	case callTimer:
 		return !l.confirmed(ctx)
@@ -184,12 +183,10 @@ func (l *loop) concluded(pass Pass, err error) {
 	if pass.Touched != nil && err == nil {
 		if pass.Report.Tried() > 0 {
 			l.lookBy(l.pauseAfter(pass))
-			l.wakeForEcho()
 		}
 		return
 	}
 	l.lookIn(l.wait(pass, err))
-	l.wakeForEcho()
 	l.lookOut(pass)
 }
 
@@ -218,6 +215,7 @@ func (l *loop) sleep(ctx context.Context) call {
 	case l.rung = <-l.drift:
 		return callDrift
 	case <-l.checks:
+		l.rung = 0
 		return callChecks
 	case <-l.returns:
 		return callReturn

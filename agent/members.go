@@ -246,7 +246,6 @@ func (a *Agent) membership(views news[spread.View]) *membership {
 
 // bell returns a doorbell that tells what it hears when a daemon comes, goes, or changes.
 func (a *Agent) bell(heard news[daemons], ask func(context.Context, *api.QueryOptions) (daemons, error)) *drift {
-	unheard := newNews[struct{}]()
 	return &drift{
 		ask: func(_ string, options *api.QueryOptions) (uint64, error) {
 			options.WaitIndex = max(options.WaitIndex, 1) // without any the servers would be asked
@@ -260,8 +259,8 @@ func (a *Agent) bell(heard news[daemons], ask func(context.Context, *api.QueryOp
 		node:  func(context.Context) (string, error) { return "", nil }, // it is about all nodes
 		wait:  a.config.Watch.Wait,
 		pace:  rate.NewLimiter(rate.Every(bellPace), 1),
-		ring:  func(uint64) {},
-		back:  unheard,
+		ring:  func(uint64) {}, // what matters is what was heard
+		back:  newNews[struct{}](),
 		voice: newVoice(a.log.Named("spread"), "watching the daemons in the catalog"),
 	}
 }

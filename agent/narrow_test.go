@@ -40,12 +40,18 @@ func slowLook(r *http.Request) *consultest.Fault {
 // startLarge runs an agent that holds its services, and takes a while to look at them.
 func startLarge(t *testing.T) (*consultest.Consul, *rig) {
 	t.Helper()
-	c := consultest.New()
-	fill(c, 50)
-	c.Fault(slowLook)
-	r := start(t, c)
+	c, r := startFaulty(t, slowLook)
 	r.after(time.Minute).holds(50)
 	return c, r
+}
+
+// startFaulty runs an agent with 50 services on a Consul with a fault.
+func startFaulty(t *testing.T, fault func(*http.Request) *consultest.Fault, change ...func(*config.Config)) (*consultest.Consul, *rig) {
+	t.Helper()
+	c := consultest.New()
+	fill(c, 50)
+	c.Fault(fault)
+	return c, start(t, c, change...)
 }
 
 // A change asks the local agent for its own service only. What the change itself makes the
@@ -114,10 +120,7 @@ func TestOwnChangesDoNotHideThoseOfOthers(t *testing.T) {
 	} {
 		t.Run(look.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := consultest.New()
-				fill(c, 50)
-				c.Fault(consultest.On("", "/v1/agent/services", consultest.Fault{Delay: look}))
-				r := start(t, c)
+				c, r := startFaulty(t, consultest.On("", "/v1/agent/services", consultest.Fault{Delay: look}))
 				r.after(time.Minute)
 				stop := time.Now().Add(20 * time.Second)
 				for i := 0; time.Now().Before(stop); i++ { // never at rest

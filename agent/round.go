@@ -40,6 +40,7 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 	switch {
 	case err != nil && gaveWay(looking):
 		l.ledger = before
+		l.lookEnded(looking, failed.Start)
 		return failed, errNews
 	case err != nil:
 		return pass, err
@@ -117,8 +118,8 @@ func (l *loop) resend(ctx context.Context, pass Pass, why call) Pass {
 	if !v.due(now) && (!v.free(now) || v.confirm(ctx, pass, now)) {
 		return pass
 	}
-	again := l.verifier.look(ctx, pass, now)
-	l.metrics.verified(&l.verifier)
+	again := v.look(ctx, pass, now)
+	l.metrics.verified(v)
 	if len(again) > 0 {
 		pass.Plan = pass.Plan.Refresh(pass.Desired, pass.Actual, again, nonce(now))
 	}

@@ -11,6 +11,9 @@ import (
 // its ring does not tell them apart.
 const longestPause = time.Minute
 
+// pausesPerLook is how many times as long as a look at everything the pause before it is.
+const pausesPerLook = 200
+
 // longestRest bounds how long nothing is compared though nothing rings, in times of what
 // the configuration says.
 const longestRest = 6
@@ -18,7 +21,7 @@ const longestRest = 6
 // pause is how long a look at everything is put off that our own changes ask for: what
 // they changed rings like what others do. A look takes the longer the more services there
 // are, and is not to take more than a small part of the time.
-func (l *loop) pause() time.Duration { return min(200*l.looked, longestPause) }
+func (l *loop) pause() time.Duration { return min(pausesPerLook*l.looked, longestPause) }
 
 // pauseAfter is how long everything is not looked at after a narrow pass that has changed
 // something. What falls to other nodes is let go of by whole passes alone.
@@ -45,18 +48,21 @@ func (l *loop) wakeIn(wait time.Duration) {
 	l.due, l.wake = time.Now().Add(wait), time.After(wait)
 }
 
-// lookIn makes the loop look at everything after a time, whatever wakes it before.
+// lookIn makes the loop look at everything after a time, whatever wakes it before, and wakes
+// it before if there is something to confirm.
 func (l *loop) lookIn(wait time.Duration) {
 	l.whole = time.Now().Add(wait)
 	l.wakeIn(wait)
+	l.wakeForEcho()
 }
 
-// lookBy makes the loop look at everything after a time, if it would not sooner.
+// lookBy does so if the loop would not look sooner.
 func (l *loop) lookBy(wait time.Duration) {
 	if time.Until(l.whole) > wait {
 		l.whole = time.Now().Add(wait)
 	}
 	l.wakeBy(wait)
+	l.wakeForEcho()
 }
 
 // confirmed tells whether the timer asked for no more than what our own changes made ring,
@@ -66,8 +72,7 @@ func (l *loop) confirmed(ctx context.Context) bool {
 	if !early || l.calm() && !l.verifier.confirm(ctx, l.ledger.pass, time.Now()) {
 		return false
 	}
-	l.wakeIn(time.Until(l.whole))
-	l.wakeForEcho()
+	l.lookIn(time.Until(l.whole))
 	return true
 }
 

@@ -89,19 +89,16 @@ func (a Actual) out(have Registered) bool {
 }
 
 // AnyOut tells whether a service of ours is in maintenance mode, by whatever mark.
-func (a Actual) AnyOut() bool {
-	for _, have := range a.Ours {
-		if _, on := have.Maintenance(); on {
-			return true
-		}
-	}
-	return false
-}
+func (a Actual) AnyOut() bool { return a.anyOut(func(Mark) bool { return true }) }
 
 // marked tells whether a service of ours is in maintenance mode by a mark of this kind.
 func (a Actual) marked(kind Kind) bool {
+	return a.anyOut(func(mark Mark) bool { return mark.Is(kind) })
+}
+
+func (a Actual) anyOut(by func(Mark) bool) bool {
 	for _, have := range a.Ours {
-		if mark, on := have.Maintenance(); on && mark.Is(kind) {
+		if mark, on := have.Maintenance(); on && by(mark) {
 			return true
 		}
 	}
