@@ -10,6 +10,11 @@ import (
 // Consul and us about 50 µs a key, which is what a change then takes longer.
 const partKeys = 32
 
+// fewBytes is how much the values of the whole tree may hold for each node to read them once
+// a minute, whether they change or not. It saves the read of what has changed: a round trip,
+// and one of two answers that Consul's servers make for it.
+const fewBytes = 128 << 10
+
 // hugeKeys is how many keys of one namespace are worth the query for the list of its
 // names, which dividing it takes.
 const hugeKeys = 4 * partKeys
@@ -31,14 +36,17 @@ type cover struct {
 // size is how many queries wait for it.
 func (c cover) size() int { return len(c.parts) + len(c.folders) }
 
-// places are where its doorbells hang.
-func (c cover) places() map[place]bool {
+// places are where its doorbells hang, given how much is in the parts. Values come with the
+// ring where one part is the whole tree and they are few.
+func (c cover) places(sizes []part) map[place]bool {
 	places := map[place]bool{}
 	for _, prefix := range c.parts {
-		places[place{prefix, false}] = true
+		i, known := partOf(sizes, prefix)
+		few := len(c.folders) == 0 && known && sizes[i].bytes <= fewBytes
+		places[place{prefix: prefix, valued: few}] = true
 	}
 	for _, prefix := range c.folders {
-		places[place{prefix, true}] = true
+		places[place{prefix: prefix, folder: true}] = true
 	}
 	return places
 }

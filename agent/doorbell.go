@@ -8,6 +8,10 @@ import (
 // doorbell waits for one prefix of the tree to change. It does nothing but wait: the
 // watch says what to wait for, hears what came, and says again. So a bell asks for what
 // comes after the newest that was read, and nothing is missed in between.
+//
+// It asks for names, since Consul also answers when its time is up and nothing has changed:
+// with values each node would read the tree once a minute. Where they are so few that this is
+// no matter, they come with the ring.
 type doorbell struct {
 	place
 	orders chan order
@@ -27,6 +31,8 @@ type place struct {
 	prefix string
 	// folder tells that what counts is the list of names, see [cover].
 	folder bool
+	// valued tells that all values come with the ring.
+	valued bool
 }
 
 // order is what to wait for.
@@ -43,6 +49,8 @@ type ring struct {
 	asked uint64
 	got   uint64
 	names []string
+	// values are those of a place that is valued, else nil.
+	values *values
 	// early tells that the answer came before its time was up.
 	early bool
 	// at is when it came.
@@ -71,17 +79,30 @@ func (b *doorbell) run(ctx context.Context, t tree, wait time.Duration, rings ch
 	for o := range receive(ctx, b.orders) {
 		sleep(ctx, time.Until(o.notBefore))
 		start := time.Now()
-		names, got, err := t.ask(ctx, b.prefix, o.index, wait)
-		if err == nil && got == 0 {
-			err = errNotKV
+		r := b.wait(ctx, t, past(o.index, wait))
+		if r.err == nil && r.got == 0 {
+			r.err = errNotKV
 		}
-		now := time.Now()
+		r.bell, r.asked, r.at = b, o.index, time.Now()
+		r.early = r.at.Sub(start) < wait
 		select {
-		case rings <- ring{bell: b, asked: o.index, got: got, names: names, early: now.Sub(start) < wait, at: now, err: err}:
+		case rings <- r:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// wait waits once.
+func (b *doorbell) wait(ctx context.Context, t tree, options queryOptions) (r ring) {
+	if !b.valued {
+		r.names, r.got, r.err = t.ask(ctx, b.prefix, options)
+		return r
+	}
+	var read values
+	read, r.err = t.read(ctx, b.prefix, options)
+	r.values, r.got = &read, read.index
+	return r
 }
 
 // takeDown ends the bell once its query is over. The query itself is left alone: a
@@ -126,7 +147,7 @@ const (
 // again would then block although everything changed.
 func hear(known uint64, r ring) heard {
 	switch {
-	case r.got < known:
+	case r.got < known || r.values != nil && r.values.filtered:
 		return suspicion
 	case r.got > known:
 		return change

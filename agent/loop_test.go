@@ -497,8 +497,7 @@ func TestLosingTheRightToReadRemovesNothing(t *testing.T) {
 		"list policy enabled": func(c *consultest.Consul) { c.RequireKeyList(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c := consultest.New()
+			eachWay(t, func(t *testing.T, c *consultest.Consul) {
 				c.DenyByDefault()
 				c.Grant("t", consultest.Rules{Key: map[string]string{"kubernetes/deployments/": "read"}, Service: map[string]string{"": "write"}, Agent: "read", Node: "read"})
 				fill(c, 5)
@@ -521,8 +520,7 @@ func TestLosingTheRightToReadRemovesNothing(t *testing.T) {
 // Without a token and with ACLs that deny, Consul says neither "forbidden" nor
 // "filtered": the tree just looks empty.
 func TestAnonymousReaderRemovesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
+	eachWay(t, func(t *testing.T, c *consultest.Consul) {
 		fill(c, 5)
 		r := start(t, c)
 		r.after(5 * time.Second)
@@ -541,8 +539,7 @@ func TestAnonymousReaderRemovesNothing(t *testing.T) {
 
 // TestRestoreRemovesNothing is fact 7 and rule W9.
 func TestRestoreRemovesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
+	eachWay(t, func(t *testing.T, c *consultest.Consul) {
 		fill(c, 2)
 		old := c.Snapshot()
 		fill(c, 6)
@@ -576,8 +573,7 @@ func TestRestoreRemovesNothing(t *testing.T) {
 }
 
 func TestTombstonesAreReaped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
+	eachWay(t, func(t *testing.T, c *consultest.Consul) {
 		fill(c, 3)
 		r := start(t, c)
 		r.after(5 * time.Second)
@@ -602,8 +598,7 @@ func TestAnswersFromNowhere(t *testing.T) {
 		"never":            {Delay: 365 * 24 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c := consultest.New()
+			eachWay(t, func(t *testing.T, c *consultest.Consul) {
 				fill(c, 5)
 				r := start(t, c)
 				r.after(5 * time.Second)
@@ -624,8 +619,7 @@ func TestAnswersFromNowhere(t *testing.T) {
 
 // A read that never ends must not end the watch.
 func TestReadThatHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
+	eachWay(t, func(t *testing.T, c *consultest.Consul) {
 		fill(c, 2)
 		r := start(t, c)
 		r.after(5 * time.Second)

@@ -220,8 +220,7 @@ func TestApprovalIsSeenByABusyAgent(t *testing.T) {
 }
 
 func TestApprovalOfWithheldKeys(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
+	eachWay(t, func(t *testing.T, c *consultest.Consul) {
 		fill(c, 2)
 		old := c.Snapshot()
 		fill(c, 6)
@@ -239,8 +238,7 @@ func TestApprovalOfWithheldKeys(t *testing.T) {
 }
 
 func TestWithheldKeysSettle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
+	eachWay(t, func(t *testing.T, c *consultest.Consul) {
 		fill(c, 2)
 		old := c.Snapshot()
 		fill(c, 6)
@@ -678,8 +676,7 @@ func TestPatienceForgets(t *testing.T) {
 // A restore takes the catalog back as well: the doorbell, which comes back with the
 // index it was asked for, says so, and not only the next look at the clock.
 func TestRestoreOfAnIdleCatalogIsSeen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := consultest.New()
+	eachWay(t, func(t *testing.T, c *consultest.Consul) {
 		fill(c, 2)
 		r := start(t, c)
 		r.after(time.Minute)

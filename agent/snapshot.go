@@ -36,6 +36,8 @@ type Snapshot struct {
 type part struct {
 	prefix string
 	index  uint64
+	// bytes is how much its values hold, or those of a part that it is one of.
+	bytes int
 }
 
 // seen returns the newest index at which a key is known to have been there.

@@ -39,11 +39,11 @@ func (d *draft) divide(c cover) {
 	before := d.next.parts
 	d.cover, d.next.parts = c, make([]part, 0, len(c.parts))
 	for _, prefix := range c.parts {
-		var index uint64
+		fresh := part{prefix: prefix}
 		if i, found := partOf(before, prefix); found {
-			index = before[i].index
+			fresh.index, fresh.bytes = before[i].index, before[i].bytes
 		}
-		d.next.parts = append(d.next.parts, part{prefix, index})
+		d.next.parts = append(d.next.parts, fresh)
 	}
 }
 
@@ -59,24 +59,31 @@ func (d *draft) index(prefix string) uint64 {
 // read reads a part, and tells whether it lacks a key that was there.
 func (d *draft) read(ctx context.Context, prefix string, how queryOptions) (lost bool, err error) {
 	began := time.Now()
-	fresh, origin, err := d.tree.read(ctx, prefix, d.next.Readings, how)
-	if err == nil {
-		err = origin.doubt()
-	}
+	got, err := d.tree.read(ctx, prefix, how)
 	if err != nil {
 		return false, err
 	}
-	d.began[prefix], d.next.Led = began, began
+	return d.take(prefix, got, began)
+}
+
+// take takes over what was read of a part, as it was at a time, and tells whether that lacks
+// a key that was there.
+func (d *draft) take(prefix string, got values, at time.Time) (lost bool, err error) {
+	if err := got.doubt(); err != nil {
+		return false, err
+	}
+	d.began[prefix], d.next.Led = at, at
+	fresh := d.tree.decode(got, d.next.Readings)
 	for _, r := range fresh {
 		if find(d.next.Readings, r.Key) != r {
 			d.first[r.Key] = time.Now()
 		}
 	}
 	i, _ := partOf(d.next.parts, prefix)
-	d.next.parts[i].index = origin.index
+	d.next.parts[i].index, d.next.parts[i].bytes = got.index, got.bytes()
 	d.next.Readings = merge(d.next.Readings, fresh, prefix)
 	if len(fresh) > 0 { // the index of a prefix without keys is not one of the tree
-		d.next.Index = max(d.next.Index, origin.index)
+		d.next.Index = max(d.next.Index, got.index)
 	}
 	return len(within(d.next.Readings, prefix)) > len(fresh), nil
 }

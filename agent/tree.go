@@ -75,21 +75,24 @@ func (t tree) origin(meta *api.QueryMeta) origin {
 	}
 }
 
-// ask waits until the index of a prefix passes the given one, or for about as long as
-// wait, and returns the names right below the prefix and the index that is then current.
-// The index is that of everything below, and the answer small.
-func (t tree) ask(ctx context.Context, prefix string, index uint64, wait time.Duration) ([]string, uint64, error) {
+// ask waits as past says, and returns the names right below the prefix and the index that is
+// then current. The index is that of everything below, and the answer small.
+func (t tree) ask(ctx context.Context, prefix string, options queryOptions) ([]string, uint64, error) {
 	// Consul adds up to a sixteenth of the wait, so that readers spread.
-	ctx, cancel := context.WithTimeout(ctx, wait+wait/16+readTimeout)
+	ctx, cancel := context.WithTimeout(ctx, options.WaitTime+options.WaitTime/16+readTimeout)
 	defer cancel()
-	// A blocking query at a follower survives the loss of the leader; one at the
-	// leader is stuck in retries for half a minute.
-	options := &api.QueryOptions{WaitIndex: index, WaitTime: wait, AllowStale: true}
 	names, meta, err := t.kv.Keys(prefix, "/", options.WithContext(ctx))
 	if err != nil {
 		return nil, 0, fmt.Errorf("watch %s: %w", prefix, err)
 	}
 	return names, meta.LastIndex, nil
+}
+
+// past are the options of a query that waits until the index of what it is about passes the
+// given one, or for about as long as wait. At a follower it survives the loss of the leader;
+// one at the leader is stuck in retries for half a minute.
+func past(index uint64, wait time.Duration) queryOptions {
+	return &api.QueryOptions{WaitIndex: index, WaitTime: wait, AllowStale: true}
 }
 
 // since are the options of a read of what is true at an index or later. Asking for what
@@ -112,22 +115,43 @@ func (t tree) names(ctx context.Context, options queryOptions) ([]string, origin
 	return names, t.origin(meta), nil
 }
 
-// read reads all keys that begin with a prefix, given what was known of them.
-func (t tree) read(ctx context.Context, prefix string, known []*kvschema.Reading, options queryOptions) ([]*kvschema.Reading, origin, error) {
-	ctx, cancel := context.WithTimeout(ctx, options.WaitTime+readTimeout)
+// values is an answer with all values below a prefix.
+type values struct {
+	origin
+	pairs api.KVPairs // sorted by Consul
+}
+
+// bytes is how much all values hold.
+func (v values) bytes() int {
+	var n int
+	for _, p := range v.pairs {
+		n += len(p.Value)
+	}
+	return n
+}
+
+// read reads all keys that begin with a prefix.
+func (t tree) read(ctx context.Context, prefix string, options queryOptions) (values, error) {
+	// Consul adds up to a sixteenth of the wait, so that readers spread.
+	ctx, cancel := context.WithTimeout(ctx, options.WaitTime+options.WaitTime/16+readTimeout)
 	defer cancel()
 	pairs, meta, err := t.kv.List(prefix, options.WithContext(ctx))
 	if err != nil {
-		return nil, origin{}, fmt.Errorf("read %s: %w", prefix, err)
+		return values{}, fmt.Errorf("read %s: %w", prefix, err)
 	}
-	readings := make([]*kvschema.Reading, 0, len(pairs))
-	for _, p := range pairs { // Consul sorts them
+	return values{t.origin(meta), pairs}, nil
+}
+
+// decode returns what an answer says, given what was known of the tree.
+func (t tree) decode(v values, known []*kvschema.Reading) []*kvschema.Reading {
+	readings := make([]*kvschema.Reading, 0, len(v.pairs))
+	for _, p := range v.pairs {
 		pair := kvschema.Pair{Key: p.Key, Value: p.Value, CreateIndex: p.CreateIndex, ModifyIndex: p.ModifyIndex}
 		if reading, ours := t.reader.Read(pair, find(known, p.Key)); ours {
 			readings = append(readings, reading)
 		}
 	}
-	return readings, t.origin(meta), nil
+	return readings
 }
 
 // mayRead reads a single key. Whether it exists does not matter: without permission

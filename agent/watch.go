@@ -126,7 +126,7 @@ func (w *watch) answer(ctx context.Context, r ring) error {
 		if r.bell.folder {
 			return w.look(ctx, r)
 		}
-		return w.readPart(ctx, r.bell.prefix, r.got)
+		return w.readPart(ctx, r)
 	case suspicion:
 		w.doubt = true
 	case abandonment:
@@ -150,7 +150,7 @@ func (w *watch) resume(ctx context.Context) error {
 		return nil
 	}
 	first := w.stuck[0]
-	names, got, err := w.tree.ask(ctx, first.prefix, 0, w.wait)
+	names, got, err := w.tree.ask(ctx, first.prefix, past(0, w.wait))
 	if err == nil {
 		err = w.answer(ctx, ring{bell: first, got: got, names: names, early: true, at: time.Now()})
 	}
@@ -165,14 +165,15 @@ func (w *watch) resume(ctx context.Context) error {
 	return nil
 }
 
-// readPart reads a part of the tree that changed, as of an index or later.
-func (w *watch) readPart(ctx context.Context, prefix string, index uint64) error {
+// readPart takes over the values of a part of the tree that changed. They are read, as of
+// the ring or later, unless they came with it.
+func (w *watch) readPart(ctx context.Context, r ring) error {
 	d := w.draft(w.cover)
-	lost, err := d.read(ctx, prefix, since(index))
+	lost, err := d.hear(ctx, r)
 	if err != nil {
 		return err
 	}
-	behind := d.index(prefix) < index
+	behind := d.index(r.bell.prefix) < r.got
 	more, err := d.freshen(ctx, w.known)
 	switch {
 	case err != nil:
@@ -185,6 +186,15 @@ func (w *watch) readPart(ctx context.Context, prefix string, index uint64) error
 	}
 	w.adopt(ctx, d)
 	return nil
+}
+
+// hear takes over the values of the part that rang, and tells whether it lacks a key that was
+// there.
+func (d *draft) hear(ctx context.Context, r ring) (lost bool, err error) {
+	if r.values != nil {
+		return d.take(r.bell.prefix, *r.values, r.at)
+	}
+	return d.read(ctx, r.bell.prefix, since(r.got))
 }
 
 // look finds out whether a folder has a name that is in no part, and makes it one.
@@ -242,7 +252,7 @@ func (w *watch) hang(ctx context.Context, d *draft) {
 	if w.bells == nil {
 		return
 	}
-	wanted := w.cover.places()
+	wanted := w.cover.places(w.known.parts)
 	for place, bell := range w.bells {
 		if !wanted[place] {
 			bell.takeDown()

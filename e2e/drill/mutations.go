@@ -1,7 +1,11 @@
 package main
 
-// nothing is an answer that says that nothing is there.
-const nothing = "return nil, origin{index: 1 << 40, leader: true, trusted: true}, nil"
+// nothing is an answer for names that says that nothing is there, and nothingRead one for values.
+const (
+	nothing        = "return nil, " + nothingsOrigin + ", nil"
+	nothingRead    = "return values{origin: " + nothingsOrigin + "}, nil"
+	nothingsOrigin = "origin{index: 1 << 40, leader: true, trusted: true}"
+)
 
 // instead gives another answer where the agent refuses one.
 func instead(of, answer string) edit {
@@ -28,9 +32,9 @@ func knowledgeMutations() []mutation {
 			"acl: no read on the tree at the start", "acl: anonymous under default deny", "acl: policy removed and restored",
 		}, nil},
 		{"a refusal is no empty tree", []edit{
-			instead("\tif err != nil {\n\t\treturn nil, 0, fmt.Errorf(\"watch", "return nil, index + 1, nil"),
+			instead("\tif err != nil {\n\t\treturn nil, 0, fmt.Errorf(\"watch", "return nil, options.WaitIndex + 1, nil"),
 			instead("\tif err != nil {\n\t\treturn nil, origin{}, fmt.Errorf(\"list", nothing),
-			instead("\tif err != nil {\n\t\treturn nil, origin{}, fmt.Errorf(\"read", nothing),
+			instead("\tif err != nil {\n\t\treturn values{}, fmt.Errorf(\"read", nothingRead),
 		}, []string{"acl: key list policy and read only"}, nil},
 		{"an anonymous reader is told everything where ACLs allow by default", []edit{
 			{"agent/tree.go", `t.token() || meta.DefaultACLPolicy == "allow"`, "t.token()"},
@@ -40,7 +44,7 @@ func knowledgeMutations() []mutation {
 			{"agent/tree.go", "index:    meta.LastIndex,", "index:    max(meta.LastIndex, 1<<40>>(40*min(meta.LastIndex, 1))),"},
 			{"agent/tree.go", "leader:   meta.KnownLeader,", "leader:   meta.KnownLeader || meta.LastIndex == 0,"},
 			{"agent/tree.go", "return nil, origin{}, fmt.Errorf(\"list %s: %w\", t.prefix, err)", nothing},
-			{"agent/tree.go", "return nil, origin{}, fmt.Errorf(\"read %s: %w\", prefix, err)", nothing},
+			{"agent/tree.go", "return values{}, fmt.Errorf(\"read %s: %w\", prefix, err)", nothingRead},
 			noGuard(),
 		}, []string{
 			"answers about the tree alone: 404", "answers about the tree alone: 500", "answers about the tree alone: empty, with 200",
