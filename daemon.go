@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/hashicorp/consul/api"
@@ -22,10 +21,6 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/config"
 )
 
-// gcPercent is a quarter of Go's own: a node's memory is for its pods, and a daemon that has
-// nothing to do most of the time has the processor's.
-const gcPercent = 25
-
 // daemon runs until TERM or INT. Registrations stay unless on_stop says otherwise:
 // Consul's checks guard them, and a restart of the daemon must not be an outage.
 func daemon(c *cli.Context) error {
@@ -34,7 +29,7 @@ func daemon(c *cli.Context) error {
 		return err
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		limitGarbage()
 	}
 	log := newLogger(cfg.Log, c.App.ErrWriter)
 	consul, err := connect(cfg.Consul)
