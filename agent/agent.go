@@ -73,7 +73,7 @@ func New(cfg config.Config, consul Consul, log hclog.Logger, registry *prometheu
 		registry:   registry,
 		log:        log,
 	}
-	a.notifier = &notifier{beats: a.board.beats, board: a.board, log: log}
+	a.notifier = newNotifier(a.board, log)
 	a.reloader = newReloader(cfg, consul.access(), log, a.notifier, func(err error) {
 		a.board.configured(err)
 		a.metrics.configured(err)

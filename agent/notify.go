@@ -23,11 +23,26 @@ const longestStatus = 500
 type notifier struct {
 	// beats come from the reconcile loop, so a loop that is stuck is restarted. A timer
 	// of the notifier's own would prove nothing.
-	beats  news[struct{}]
-	board  *board
-	log    hclog.Logger
+	beats news[struct{}]
+	board *board
+	log   hclog.Logger
+	send  func(message string) error
+
+	// turn is held while a status is made and sent: several tasks tell one, and that which
+	// comes last has to be the newest.
+	turn   chan struct{}
 	said   string // the last STATUS
 	failed sync.Once
+}
+
+func newNotifier(board *board, log hclog.Logger) *notifier {
+	return &notifier{
+		beats: board.beats, board: board, log: log, turn: make(chan struct{}, 1),
+		send: func(message string) error {
+			_, err := daemon.SdNotify(false, message)
+			return err
+		},
+	}
 }
 
 func (n *notifier) run(ctx context.Context) error {
@@ -48,11 +63,18 @@ func (n *notifier) run(ctx context.Context) error {
 			// is ordered after us at boot may be what it needs.
 			message, ready = []string{daemon.SdNotifyReady, daemon.SdNotifyWatchdog}, true
 		}
-		if status := n.status(); status != n.said {
-			message, n.said = append(message, status), status
-		}
-		n.tell(message...)
+		n.report(message...)
 	}
+}
+
+// report tells these lines and, if it is another than before, how the daemon is.
+func (n *notifier) report(lines ...string) {
+	n.turn <- struct{}{}
+	defer func() { <-n.turn }()
+	if status := n.status(); status != n.said {
+		lines, n.said = append(lines, status), status
+	}
+	n.tell(lines...)
 }
 
 func (n *notifier) status() string {
@@ -65,7 +87,7 @@ func (n *notifier) status() string {
 
 // tell sends one message. Several tasks may.
 func (n *notifier) tell(lines ...string) {
-	if _, err := daemon.SdNotify(false, strings.Join(lines, "\n")); err != nil {
+	if err := n.send(strings.Join(lines, "\n")); err != nil {
 		n.failed.Do(func() { n.log.Warn("the service manager cannot be told how we are", "error", err) })
 	}
 }
@@ -78,7 +100,7 @@ func (n *notifier) reloading() {
 // reloaded says that this is over, and what came of it.
 func (n *notifier) reloaded() {
 	if asked() {
-		n.tell(daemon.SdNotifyReady, n.status())
+		n.report(daemon.SdNotifyReady)
 	}
 }
 

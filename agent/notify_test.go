@@ -158,7 +158,7 @@ func TestNotifierHasNoTimer(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "3000000")
 	synctest.Test(t, func(t *testing.T) {
 		log := &logBuffer{}
-		n := &notifier{beats: newNews[struct{}](), board: newBoard(config.Default()), log: newLogger(log)}
+		n := newNotifier(newBoard(config.Default()), newLogger(log))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go n.run(ctx) //nolint:errcheck // it returns none
@@ -175,10 +175,54 @@ func TestNotifierHasNoTimer(t *testing.T) {
 	})
 }
 
+// TestTheLastStatusIsTheNewest: the loop beats while the configuration is read again, and what
+// each makes of it is told in the order in which it was true.
+func TestTheLastStatusIsTheNewest(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "nowhere"))
+	synctest.Test(t, func(t *testing.T) {
+		n := newNotifier(newBoard(config.Default()), newLogger(&logBuffer{}))
+		told, sending, sent := "", make(chan struct{}, 1), make(chan struct{})
+		n.send = func(message string) error {
+			select {
+			case sending <- struct{}{}: // the first one takes long
+				<-sent
+			default:
+			}
+			told = message
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go n.run(ctx) //nolint:errcheck // it returns none
+		n.beats.put(struct{}{})
+		synctest.Wait() // a status is made, and not told yet
+		n.board.configured(errors.New("line 3"))
+		go n.reloaded()
+		synctest.Wait()
+		if told != "" {
+			t.Errorf("told before what came first: %q", told)
+		}
+		close(sent)
+		synctest.Wait()
+		if !strings.Contains(told, "the new configuration is refused") {
+			t.Errorf("the last that was told: %q", told)
+		}
+		n.turn <- struct{}{}
+		n.beats.put(struct{}{})
+		synctest.Wait() // it waits for its turn
+		n.board.configured(nil)
+		<-n.turn
+		synctest.Wait()
+		if !strings.Contains(told, "STATUS=") || strings.Contains(told, "refused") {
+			t.Errorf("told as it was before its turn: %q", told)
+		}
+	})
+}
+
 func TestNobodyAsked(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
 	log := &logBuffer{}
-	n := &notifier{beats: newNews[struct{}](), log: newLogger(log)}
+	n := newNotifier(newBoard(config.Default()), newLogger(log))
 	if err := n.run(t.Context()); err != nil {
 		t.Error(err)
 	}
