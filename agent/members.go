@@ -40,6 +40,7 @@ type membership struct {
 	bell    func(news[daemons], func(context.Context, *api.QueryOptions) (daemons, error)) *drift
 	views   news[spread.View]
 	show    func(error)
+	off     func() // nothing is shared out
 	voice   *voice
 
 	self    string // the name of this node
@@ -56,6 +57,7 @@ func (m *membership) run(ctx context.Context) error {
 			continue
 		}
 		m.put(spread.View{})
+		m.off()
 		select {
 		case <-ctx.Done():
 		case m.config = <-m.configs:
@@ -240,6 +242,7 @@ func (a *Agent) membership(views news[spread.View]) *membership {
 			a.board.looked(err)
 			a.metrics.looked(err)
 		},
+		off:   a.metrics.unshared,
 		voice: newVoice(a.log.Named("spread"), "looking who takes part"),
 	}
 }

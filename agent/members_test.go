@@ -73,6 +73,14 @@ func (o *others) tell() {
 	o.consul.SetOthers(all...)
 }
 
+// knowsMembers checks what the metrics say of knowing who takes part.
+func (o *others) knowsMembers(want bool) {
+	o.Helper()
+	if got := o.gauge("k8s_registrar_spread_members_known"); got != 0 != want {
+		o.Errorf("the members are known: %v, want %v", got, want)
+	}
+}
+
 // share returns the services, as announces has them, that fall to this node with these members.
 func share(services int, members ...string) (ours, theirs []string) {
 	var all []spread.Member
@@ -221,6 +229,7 @@ func TestMembersUnknownIsNotNone(t *testing.T) {
 				o := spreading(t, consultest.New(), services, "b", "c", "d")
 				ours, _ := share(services, "b", "c", "d")
 				o.after(time.Minute).announces(ours...)
+				o.knowsMembers(true)
 				before := len(o.consul.Writes())
 				spoil(o)
 				o.tell()
@@ -231,6 +240,7 @@ func TestMembersUnknownIsNotNone(t *testing.T) {
 				if o.status().Spread.Error == "" {
 					t.Error("the status does not say it")
 				}
+				o.knowsMembers(false)
 			})
 		})
 	}
@@ -256,11 +266,29 @@ func TestStrangersAnnounceEverything(t *testing.T) {
 		if s := o.status().Spread; s.State != "alone" || !strings.Contains(s.Error, "telemetry.announce") {
 			t.Errorf("the status is %+v", s)
 		}
+		o.knowsMembers(false)
 		// It is found after all.
 		o.daemons[consultest.NodeName] = ""
 		o.tell()
 		ours, _ := share(services, "b", "c", "d")
 		o.after(5 * time.Minute).announces(ours...)
+		o.knowsMembers(true)
+	})
+}
+
+// TestNobodyIsMissedWithoutSpread: who takes part could not be told, and then need not be.
+func TestNobodyIsMissedWithoutSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		c.Fault(consultest.On("GET", "/v1/health/service/k8s-registrar", consultest.Fault{Status: http.StatusForbidden}))
+		o := spreading(t, c, 2, "b", "c", "d")
+		o.after(time.Minute)
+		o.knowsMembers(false)
+		if err := o.fresh(func(cfg *config.Config, _ *Access) { cfg.Spread.Copies = 0 }); err != nil {
+			t.Fatal(err)
+		}
+		o.after(time.Second)
+		o.knowsMembers(true)
 	})
 }
 

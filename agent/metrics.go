@@ -41,6 +41,7 @@ type metrics struct {
 	configGood     prometheus.Gauge
 	configLast     prometheus.Gauge
 	members        prometheus.Gauge
+	membersKnown   prometheus.Gauge
 	membersSeen    prometheus.Gauge
 	elsewhere      prometheus.Gauge
 	leaving        prometheus.Gauge
@@ -83,12 +84,14 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		configGood:     gauge("config_last_reload_successful", "1 if the last reading of the configuration succeeded, 0 if it was refused."),
 		configLast:     gauge("config_last_reload_success_timestamp_seconds", "When the configuration in force was read."),
 		members:        gauge("spread_members", "Nodes among which services are shared out; 0 if they are not."),
+		membersKnown:   gauge("spread_members_known", "1 if Consul's servers told which nodes those are when they were last asked, or services are not shared out."),
 		membersSeen:    gauge("spread_last_success_timestamp_seconds", "When Consul's servers last told which nodes those are."),
 		elsewhere:      gauge("spread_elsewhere_services", "Keys whose services only other nodes announce."),
 		leaving:        gauge("spread_leaving_services", "Keys whose services other nodes should announce, and this one does until they have them passing."),
 	}
 	m.tokenGood.Set(1)
 	m.filesGood.Set(1)
+	m.membersKnown.Set(1)
 	m.configured(nil)
 	m.zero()
 	return m

@@ -49,6 +49,7 @@ func TestMetricsNames(t *testing.T) {
 		"pending_removals", "quarantined_services", "reconcile_duration_seconds", "reconcile_total",
 		"registered_services",
 		"spread_elsewhere_services", "spread_last_success_timestamp_seconds", "spread_leaving_services", "spread_members",
+		"spread_members_known",
 		"taken_ids", "tls_files_good", "token_file_good", "token_old_revocable_timestamp_seconds", "warned_services",
 	}
 	slices.Sort(got)

@@ -86,10 +86,16 @@ func stateWord(mode spread.Mode) string {
 
 // looked notes whether the servers told who takes part.
 func (m *metrics) looked(err error) {
-	if err == nil {
-		m.membersSeen.SetToCurrentTime()
+	if err != nil {
+		m.membersKnown.Set(0)
+		return
 	}
+	m.membersKnown.Set(1)
+	m.membersSeen.SetToCurrentTime()
 }
+
+// unshared notes that nobody has to be known.
+func (m *metrics) unshared() { m.membersKnown.Set(1) }
 
 // shared notes how services are shared out.
 func (m *metrics) shared(pass Pass) {
