@@ -49,7 +49,9 @@ func (l *loop) leave(ctx context.Context) {
 	l.log.Info("stopping: the services are taken out", fields...)
 	if onStop == config.Deregister {
 		// The daemon's own, if it is announced. The last of all: while a service of ours
-		// is left, somebody may look for who is in charge of it.
+		// is left, somebody may look for who is in charge of it. It may be there again
+		// though it was withdrawn: what the announcer had sent can come late. If it is not,
+		// this is one read.
 		if _, err := l.reconciler.local.Withdraw(ctx); err != nil {
 			l.log.Warn("stopping: the daemon is still announced", "error", err)
 		}

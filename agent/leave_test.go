@@ -79,6 +79,47 @@ func TestOnStop(t *testing.T) {
 	}
 }
 
+// TestTheOthersHearOfTheStopFirst: where services are shared out the daemon is withdrawn once,
+// before all services. What it had sent before, and comes late, goes too.
+func TestTheOthersHearOfTheStopFirst(t *testing.T) {
+	for what, writes := range map[string]int{"once": 3, "announced late": 4} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := consultest.New()
+				o := spreading(t, c, 2, "b")
+				o.stop()
+				o.rig = start(t, c, spreadOut, onStop(config.Deregister))
+				o.after(time.Minute).announces("s000:30000", "s001:30001")
+				local := register.NewLocal(c.Client(), register.Owner{Instance: "default"})
+				announce := func() {
+					if _, err := local.Announce(t.Context(), register.Self{Name: "k8s-registrar", Port: 28500}); err != nil {
+						t.Error(err)
+					}
+				}
+				announce()
+				late := writes > 3
+				var gone []string
+				c.Fault(func(request *http.Request) *consultest.Fault {
+					if id, ok := strings.CutPrefix(request.URL.Path, "/v1/agent/service/deregister/"); ok {
+						if gone = append(gone, id); id != selfID && late {
+							late = false
+							announce()
+						}
+					}
+					return nil
+				})
+				o.stop()
+				if n := len(c.Services()); n != 0 {
+					t.Errorf("%d services are left", n)
+				}
+				if len(gone) != writes || gone[0] != selfID {
+					t.Errorf("they went as %v", gone)
+				}
+			})
+		})
+	}
+}
+
 // TestStopIsBoundedWhateverThereIsToDo: an agent that takes 20 ms for each of 1000
 // services. The rig fails if the stop takes more than 5 s.
 func TestStopIsBoundedWhateverThereIsToDo(t *testing.T) {
