@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-registrar/k8s-registrar/e2e/consulproc"
 	"github.com/k8s-registrar/k8s-registrar/e2e/measure"
+	"github.com/k8s-registrar/k8s-registrar/e2e/rival"
 )
 
 // callsName is the fastest sequence of calls that is known; it takes part in cold starts.
@@ -46,7 +47,7 @@ func (q sequence) register(ctx context.Context, node *consulproc.Process, p port
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(q.workers)
 	for _, s := range services {
-		r := registration(s.Namespace, s.Name, s.Port, s.Tags(), p.of(s.Port))
+		r := rival.Registration(s.Namespace, s.Name, s.Port, s.Tags(), p.of(s.Port))
 		r.Checks[0].Interval = fmt.Sprintf("%ds", 10*(1+len(services)/1000))
 		if q.request != nil {
 			q.request(r)
