@@ -22,6 +22,7 @@ func (r *results) text() string {
 	var text strings.Builder
 	for _, part := range []struct{ title, table string }{
 		{"One change", r.changes()},
+		{"One change, beside the floor and careful", r.beside()},
 		{"What a change asks the servers for, on each node", r.requests()},
 		{"At rest", r.idle()},
 		{"A deploy of 100 services in a minute", r.deploys()},
@@ -37,11 +38,15 @@ func (r *results) text() string {
 
 func (r *results) rows(row func(fleetResult) []string) [][]string {
 	var rows [][]string
-	for _, f := range r.Fleets {
-		head := []string{fmt.Sprint(f.Agents), fmt.Sprint(f.Services), fmt.Sprint(f.Namespaces)}
-		rows = append(rows, append(head, row(f)...))
+	for _, f := range r.ours() {
+		rows = append(rows, append(f.cells(), row(f)...))
 	}
 	return rows
+}
+
+// cells are the first of each row, under those of [head].
+func (p point) cells() []string {
+	return []string{fmt.Sprint(p.Agents), fmt.Sprint(p.Services), fmt.Sprint(p.Namespaces)}
 }
 
 func head(more ...string) []string {
@@ -58,9 +63,32 @@ func (r *results) changes() string {
 		}))
 }
 
+// beside compares what a change costs with what it costs the others, where they were measured.
+func (r *results) beside() string {
+	var rows [][]string
+	for _, f := range r.Fleets {
+		same := r.at(f.point)
+		if len(same) == 1 && f.Contender == oursName {
+			continue
+		}
+		ratio := "-"
+		if ours := same[0]; f.Contender != oursName && ours.Contender == oursName && f.ChangeCPU > 0 {
+			ratio = fmt.Sprintf("%.2f", ours.ChangeCPU/f.ChangeCPU)
+		}
+		rows = append(rows, append(f.cells(),
+			f.Contender, ms(median(f.Change)), ms(median(f.ChangeLast)), fmt.Sprint(f.Lost),
+			fmt.Sprintf("%.2f ms", f.ChangeCPU), fmt.Sprintf("%.1f KB", f.ChangeBytes/1000), fmt.Sprintf("%.2f ms", f.OwnCPU), ratio,
+		))
+	}
+	if len(rows) == 0 {
+		return "Not measured yet.\n"
+	}
+	return measure.Table(head("contender", "median node", "last node", "lost", "server CPU, agent and change", "bytes", "CPU of agent and stand-in", "server CPU of ours to it"), rows)
+}
+
 func (r *results) requests() string {
 	kinds := map[string]bool{}
-	for _, f := range r.Fleets {
+	for _, f := range r.ours() {
 		for kind := range f.Requests {
 			kinds[kind] = true
 		}
@@ -102,7 +130,7 @@ func (r *results) starts() string {
 
 func (r *results) restarts() string {
 	var all []herdResult
-	for _, f := range r.Fleets {
+	for _, f := range r.ours() {
 		all = append(all, f.Restart)
 	}
 	return herds(all)

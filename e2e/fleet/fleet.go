@@ -26,15 +26,16 @@ const keyPath = "fleet"
 
 // fleet is Consul's servers and agents that use them.
 type fleet struct {
-	options  options
-	point    point
-	dir      string
-	cluster  *consulproc.Cluster
-	kv       *api.Client // of the first server
-	servers  *servers
-	arrivals *arrivals
-	nodes    []*node
-	services []measure.Service
+	options   options
+	contender string // what runs on each node
+	point     point
+	dir       string
+	cluster   *consulproc.Cluster
+	kv        *api.Client // of the first server
+	servers   *servers
+	arrivals  *arrivals
+	nodes     []*node
+	services  []measure.Service
 
 	cancel context.CancelFunc
 	agents sync.WaitGroup
@@ -43,8 +44,8 @@ type fleet struct {
 }
 
 // newFleet starts so many servers and fills the tree. No agent runs yet.
-func newFleet(ctx context.Context, o options, p point, serverCount int) (*fleet, error) {
-	f := &fleet{options: o, point: p, arrivals: &arrivals{}}
+func newFleet(ctx context.Context, o options, contender string, p point, serverCount int) (*fleet, error) {
+	f := &fleet{options: o, contender: contender, point: p, arrivals: &arrivals{}}
 	if err := f.prepare(ctx, serverCount); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
@@ -101,12 +102,12 @@ func (f *fleet) start(ctx context.Context) error {
 	for i := range f.point.Agents {
 		n := newNode(i, f.servers, f.arrivals)
 		f.nodes = append(f.nodes, n)
-		a, err := f.newAgent(n)
+		run, err := f.program(n)
 		if err != nil {
 			return err
 		}
 		f.agents.Go(func() {
-			if err := a.Run(ctx); err != nil && ctx.Err() == nil {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
 				f.mu.Lock()
 				defer f.mu.Unlock()
 				f.failed = errors.Join(f.failed, fmt.Errorf("%s: %w", n.name, err))
@@ -156,10 +157,8 @@ func (f *fleet) copies() int {
 // there should be.
 func (f *fleet) full(ctx context.Context, within time.Duration) error {
 	return rig.Eventually(ctx, within, func() error {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.failed != nil {
-			return f.failed
+		if err := f.ended(); err != nil {
+			return err
 		}
 		var all int
 		for _, n := range f.nodes {
@@ -173,6 +172,13 @@ func (f *fleet) full(ctx context.Context, within time.Duration) error {
 		}
 		return nil
 	})
+}
+
+// ended returns why an agent has ended by itself; nil while all run.
+func (f *fleet) ended() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.failed
 }
 
 // serverCPU returns the processor time of all servers that run.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,147 @@ func TestSmallFleet(t *testing.T) {
 	document, err := os.ReadFile(docs)
 	if err != nil || !strings.Contains(string(document), "| 3 | 10 | 2 |") {
 		t.Errorf("the document is %q, error %v", document, err)
+	}
+}
+
+// TestSmallRivals measures fleets of the others: every change has to reach the catalog from
+// every node, in one write of each, and nothing is written at rest. A leader is changed under
+// ours only.
+func TestSmallRivals(t *testing.T) {
+	consul, err := consulproc.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	results := filepath.Join(t.TempDir(), "results.json")
+	var out, errors bytes.Buffer
+	args := []string{
+		"-consul=" + consul, "-points=3x10x2", "-contenders=floor,careful", "-changes=2", "-herd=1s", "-leader=3", "-patience=1m", "-results=" + results,
+	}
+	if code := run(t.Context(), args, &out, &errors); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, &out, &errors)
+	}
+	all, err := load(results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all.Fleets) != 2 || len(all.Leaders) != 0 {
+		t.Fatalf("%d fleets and %d changes of leader, want 2 and 0", len(all.Fleets), len(all.Leaders))
+	}
+	for i, name := range []string{floorName, carefulName} {
+		f := all.Fleets[i]
+		if f.Contender != name || f.Lost != 0 || f.IdleWrites != 0 || len(f.Change) != 2 {
+			t.Errorf("%s lost %d of %d changes, and %d writes at rest; want %s, and none", f.Contender, f.Lost, len(f.Change), f.IdleWrites, name)
+		}
+		if got := f.Requests["writes"]; got != 1 {
+			t.Errorf("%s: a change costs %v writes on a node, want 1", name, got)
+		}
+		if !strings.Contains(out.String(), "| 3 | 10 | 2 | "+name+" |") {
+			t.Errorf("%s is not in what is printed:\n%s", name, &out)
+		}
+	}
+}
+
+// TestContendersWriteAlike: what a node writes is as large whoever does it, and it holds all
+// services.
+func TestContendersWriteAlike(t *testing.T) {
+	consul, err := consulproc.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := written(t, consul, oursName)
+	for _, name := range []string{floorName, carefulName} {
+		size := written(t, consul, name)
+		if ratio := float64(size) / float64(ours); ratio < 0.95 || ratio > 1.05 {
+			t.Errorf("%s writes %d bytes, ours %d", name, size, ours)
+		}
+	}
+}
+
+// written returns the size of what the first node of a fleet writes into the catalog.
+func written(t *testing.T, consul, contender string) (size int) {
+	t.Helper()
+	f, err := newFleet(t.Context(), options{consul: consul}, contender, point{2, 3, 2}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := f.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := f.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.full(t.Context(), time.Minute); err != nil {
+		t.Fatalf("%s: %v", contender, err)
+	}
+	if err := f.verify(t.Context(), f.services); err != nil {
+		t.Errorf("%s: %v", contender, err)
+	}
+	n := f.nodes[0]
+	for _, s := range n.services {
+		text, err := json.Marshal(n.catalogEntry(s, n.checksOf(s)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += len(text)
+	}
+	return size
+}
+
+// TestBeside compares what is there at each size, and keeps the other tables for ours. A
+// result that does not say whose it is is ours.
+func TestBeside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "results.json")
+	old := `{"fleets":[{"agents":3,"services":10,"namespaces":2,"change_server_ms":9},{"agents":100,"services":20,"namespaces":2}]}`
+	if err := os.WriteFile(path, []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all, err := load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := all.text(); strings.Contains(text, "floor |") || strings.Count(text, "| 3 | 10 | 2 |") != 6 {
+		t.Errorf("only ours was measured, and it says:\n%s", text)
+	}
+	small, other := point{3, 10, 2}, point{5, 10, 2}
+	for _, f := range []fleetResult{
+		{point: small, Contender: carefulName, ChangeCPU: 2},
+		{point: small, Contender: floorName, ChangeCPU: 1.5, Change: []float64{7}, ChangeLast: []float64{8}, Lost: 4, ChangeBytes: 2500, OwnCPU: 3},
+		{point: small, Contender: oursName, ChangeCPU: 3},
+		{point: other, Contender: floorName, ChangeCPU: 1},
+	} {
+		all.replace(f)
+	}
+	var rows []string
+	for line := range strings.Lines(all.beside()) {
+		rows = append(rows, strings.TrimSpace(line))
+	}
+	want := []string{
+		"| 3 | 10 | 2 | ours | 0 ms | 0 ms | 0 | 3.00 ms | 0.0 KB | 0.00 ms | - |",
+		"| 3 | 10 | 2 | floor | 7 ms | 8 ms | 4 | 1.50 ms | 2.5 KB | 3.00 ms | 2.00 |",
+		"| 3 | 10 | 2 | careful | 0 ms | 0 ms | 0 | 2.00 ms | 0.0 KB | 0.00 ms | 1.50 |",
+		"| 5 | 10 | 2 | floor | 0 ms | 0 ms | 0 | 1.00 ms | 0.0 KB | 0.00 ms | - |",
+	}
+	if !slices.Equal(rows[2:], want) {
+		t.Errorf("it is\n%s\nwant\n%s", strings.Join(rows[2:], "\n"), strings.Join(want, "\n"))
+	}
+	if text := all.text(); strings.Contains(text, "| 5 | 10 | 2 | 0") || strings.Count(text, "| 3 | 10 | 2 |") != 6+3 {
+		t.Errorf("another than ours is in a table of ours:\n%s", text)
+	}
+}
+
+func TestContenders(t *testing.T) {
+	if names, err := parseContenders("floor,ours", 0); err != nil || !slices.Equal(names, []string{floorName, oursName}) {
+		t.Errorf("they are %q, error %v", names, err)
+	}
+	if _, err := parseContenders("ours", 3); err != nil {
+		t.Error(err)
+	}
+	for text, copies := range map[string]int{"": 0, "ours,": 0, "template": 0, "floor": 3, "ours,careful": 3} {
+		if _, err := parseContenders(text, copies); err == nil {
+			t.Errorf("%q with %d copies is no error", text, copies)
+		}
 	}
 }
 

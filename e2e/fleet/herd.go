@@ -26,7 +26,7 @@ func (f *fleet) measureRestart(ctx context.Context, result *fleetResult) error {
 
 // measureLeader kills the leader of three servers and starts it again after a while.
 func measureLeader(ctx context.Context, o options, p point, out io.Writer) (herd herdResult, err error) {
-	f, err := newFleet(ctx, o, p, 3)
+	f, err := newFleet(ctx, o, oursName, p, 3)
 	if err != nil {
 		return herd, err
 	}

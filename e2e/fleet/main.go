@@ -6,6 +6,9 @@
 // the servers; every query and every write that reaches them. What stands in: the client
 // agent of each node, of which a machine cannot hold a thousand. See [node] for what it
 // does and does not do, and docs/scaling.md for what follows from that.
+//
+// With -contenders the same is measured of fleets of package rival's programs, so that it can
+// be told what of the cost nobody could avoid.
 package main
 
 import (
@@ -14,11 +17,11 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/k8s-registrar/k8s-registrar/e2e/command"
-	"github.com/k8s-registrar/k8s-registrar/e2e/measure"
 )
 
 func main() { command.Run(run) }
@@ -32,6 +35,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type options struct {
 	consul        string // program
 	points        []point
+	contenders    []string
 	changes       int
 	deploy        int
 	herd          time.Duration // how long to watch what a restart does
@@ -67,6 +71,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags := flag.NewFlagSet("fleet", flag.ContinueOnError)
 	flags.StringVar(&o.consul, "consul", "bin/consul", "the Consul `program`")
 	points := flags.String("points", "10x100x10,100x20x2,100x100x10,100x1000x50,1000x100x10", "agents x services x namespaces of each `fleet`")
+	contenders := flags.String("contenders", oursName, "which `programs` to measure, each as a fleet of its own: "+strings.Join(contenderNames(), ","))
 	flags.IntVar(&o.copies, "copies", 0, "announce each service from so many `nodes`; 0: from all")
 	flags.IntVar(&o.changes, "changes", 20, "single `changes`")
 	flags.IntVar(&o.deploy, "deploy", 100, "`services` that are deployed within a minute")
@@ -86,6 +91,10 @@ func parse(args []string, stdout io.Writer) (options, error) {
 		}
 		o.points = append(o.points, p)
 	}
+	var err error
+	if o.contenders, err = parseContenders(*contenders, o.copies); err != nil {
+		return o, err
+	}
 	for text := range strings.SplitSeq(*leader, ",") {
 		var agents int
 		if _, err := fmt.Sscanf(text, "%d", &agents); err == nil {
@@ -94,7 +103,6 @@ func parse(args []string, stdout io.Writer) (options, error) {
 			return o, fmt.Errorf("leader: %q is not a number", text)
 		}
 	}
-	var err error
 	o.consul, err = filepath.Abs(o.consul)
 	return o, err
 }
@@ -105,21 +113,37 @@ func measureAll(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var all results
-	if err := measure.Load(o.results, &all); err != nil {
+	all, err := load(o.results)
+	if err != nil {
 		return err
 	}
 	for _, p := range o.points {
-		fmt.Fprintf(out, "%d agents, %d services in %d namespaces\n", p.Agents, p.Services, p.Namespaces)
-		result, err := measureFleet(ctx, o, p, out)
-		if err != nil {
-			return fmt.Errorf("measure %s: %w", p, err)
+		for _, contender := range o.contenders {
+			fmt.Fprintf(out, "%s: %d agents, %d services in %d namespaces\n", contender, p.Agents, p.Services, p.Namespaces)
+			result, err := measureFleet(ctx, o, contender, p, out)
+			if err != nil {
+				return fmt.Errorf("measure %s of %s: %w", p, contender, err)
+			}
+			all.replace(result)
+			if err := all.save(o.results); err != nil {
+				return err
+			}
 		}
-		all.replace(result)
-		if err := all.save(o.results); err != nil {
+	}
+	if slices.Contains(o.contenders, oursName) {
+		if err := measureLeaders(ctx, o, &all, out); err != nil {
 			return err
 		}
 	}
+	fmt.Fprint(out, "\n", all.text())
+	if o.docs == "" {
+		return nil
+	}
+	return all.document(o.docs)
+}
+
+// measureLeaders measures a change of leader under each number of agents.
+func measureLeaders(ctx context.Context, o options, all *results, out io.Writer) error {
 	for _, agents := range o.leader {
 		fmt.Fprintf(out, "%d agents, the leader of three servers ends\n", agents)
 		herd, err := measureLeader(ctx, o, point{agents, 20, 2}, out)
@@ -131,9 +155,5 @@ func measureAll(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 	}
-	fmt.Fprint(out, "\n", all.text())
-	if o.docs == "" {
-		return nil
-	}
-	return all.document(o.docs)
+	return nil
 }

@@ -30,21 +30,30 @@ const (
 
 func newHTTPClient(t http.RoundTripper) *http.Client { return &http.Client{Transport: t} }
 
+// part is something to measure of a fleet.
+type part struct {
+	name string
+	do   func(context.Context, *fleetResult) error
+}
+
+// parts returns what is measured, in this order. What the others show is what a change costs.
+func (f *fleet) parts() []part {
+	all := []part{{"start", f.measureStart}, {"idle", f.measureIdle}, {"changes", f.measureChanges}}
+	if f.contender != oursName {
+		return append(all, part{"comparison", func(ctx context.Context, _ *fleetResult) error { return f.verify(ctx, f.services) }})
+	}
+	return append(all, part{"deploy", f.measureDeploy}, part{"restart of the server", f.measureRestart})
+}
+
 // measureFleet measures one fleet with one server.
-func measureFleet(ctx context.Context, o options, p point, out io.Writer) (result fleetResult, err error) {
-	f, err := newFleet(ctx, o, p, 1)
+func measureFleet(ctx context.Context, o options, contender string, p point, out io.Writer) (result fleetResult, err error) {
+	f, err := newFleet(ctx, o, contender, p, 1)
 	if err != nil {
 		return result, err
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
-	result = fleetResult{point: p, Date: time.Now().UTC().Format("2006-01-02")}
-	for _, part := range []struct {
-		name string
-		do   func(context.Context, *fleetResult) error
-	}{
-		{"start", f.measureStart}, {"idle", f.measureIdle}, {"changes", f.measureChanges},
-		{"deploy", f.measureDeploy}, {"restart of the server", f.measureRestart},
-	} {
+	result = fleetResult{point: p, Contender: contender, Date: time.Now().UTC().Format("2006-01-02")}
+	for _, part := range f.parts() {
 		begun := time.Now()
 		if err := part.do(ctx, &result); err != nil {
 			return result, fmt.Errorf("%s: %w", part.name, err)
@@ -113,7 +122,7 @@ func (f *fleet) measureChanges(ctx context.Context, result *fleetResult) error {
 	cpu, received, begun := f.serverCPU(), f.servers.received.Load(), time.Now()
 	own, _ := measure.CPU(os.Getpid()) // it is zero then, and so is the difference
 	for range f.options.changes {
-		s := &f.services[rand.IntN(len(f.services))]
+		s := &f.changing()[rand.IntN(len(f.changing()))]
 		s.Version++
 		times, missing, err := f.change(ctx, s)
 		if err != nil {
@@ -136,7 +145,7 @@ func (f *fleet) measureChanges(ctx context.Context, result *fleetResult) error {
 	for kind, n := range f.requests() {
 		result.Requests[kind] = float64(n) / each
 	}
-	return ctx.Err()
+	return errors.Join(ctx.Err(), f.ended())
 }
 
 // change writes one version and returns when each node has announced it.

@@ -18,7 +18,8 @@ type results struct {
 // otherwise.
 type fleetResult struct {
 	point
-	Date string `json:"date"`
+	Contender string `json:"contender"`
+	Date      string `json:"date"`
 
 	// Start is about all agents starting at once, with an empty catalog: how long until
 	// all is in it, the server's processor time, and the requests in each second.
@@ -80,14 +81,37 @@ func (h herdResult) line() string {
 	return fmt.Sprintf("back after %.1f s; at most %d requests in a second; the last node has the next change after %.1f s; lost %d", h.Back, peak(h.Rate), h.Last, h.Lost)
 }
 
+// load reads the results of earlier runs. Those of a time when there were no other contenders
+// are ours.
+func load(path string) (all results, err error) {
+	err = measure.Load(path, &all)
+	for i := range all.Fleets {
+		all.Fleets[i].Contender = cmp.Or(all.Fleets[i].Contender, oursName)
+	}
+	return all, err
+}
+
 // save keeps the results, unless there is no file for them.
 func (r *results) save(path string) error { return measure.Save(path, r) }
 
 // replace takes in a result, in the place of an earlier one of the same fleet.
 func (r *results) replace(fresh fleetResult) {
+	place := func(f fleetResult) int { return slices.Index(contenderNames(), f.Contender) }
 	r.Fleets = measure.Replace(r.Fleets, fresh, func(a, b fleetResult) int {
-		return cmp.Or(cmp.Compare(a.Agents, b.Agents), cmp.Compare(a.Services, b.Services), cmp.Compare(a.Namespaces, b.Namespaces))
+		return cmp.Or(
+			cmp.Compare(a.Agents, b.Agents), cmp.Compare(a.Services, b.Services), cmp.Compare(a.Namespaces, b.Namespaces), cmp.Compare(place(a), place(b)),
+		)
 	})
+}
+
+// ours returns the fleets of the product.
+func (r *results) ours() []fleetResult {
+	return slices.DeleteFunc(slices.Clone(r.Fleets), func(f fleetResult) bool { return f.Contender != oursName })
+}
+
+// at returns the fleets of one size, in the order of their contenders.
+func (r *results) at(p point) []fleetResult {
+	return slices.DeleteFunc(slices.Clone(r.Fleets), func(f fleetResult) bool { return f.point != p })
 }
 
 // replaceLeader does the same for a change of leader.
