@@ -21,7 +21,8 @@ func decode(rules Rules, site traefik.Site, ref Ref, value []byte) (*Service, []
 	case !wanted:
 		return nil, nil, nil
 	}
-	return &d.service, nil, nil
+	service := d.service // for a pointer into the draft would keep all of it
+	return &service, nil, nil
 }
 
 // draft is a Service while it is being read: what it will be, and what annotations ask
