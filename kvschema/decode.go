@@ -21,7 +21,7 @@ func decode(rules Rules, site traefik.Site, ref Ref, value []byte) (*Service, []
 	case !wanted:
 		return nil, nil, nil
 	}
-	service := d.service // for a pointer into the draft would keep all of it
+	service := d.service // a pointer into the draft would keep all of that
 	return &service, nil, nil
 }
 

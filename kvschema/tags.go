@@ -52,8 +52,13 @@ func checkSize(tags []string) error {
 }
 
 // Shown returns tags as people may see them: without the passwords that some of those for
-// Traefik hold. Whoever prints tags prints these.
+// Traefik hold. Whoever prints tags prints these, and does not change them: most hold none,
+// and are the tags themselves. There are none rather than nil.
 func Shown(tags []string) []string {
+	hides := func(tag string) bool { return traefik.Shown(tag) != tag }
+	if len(tags) > 0 && !slices.ContainsFunc(tags, hides) {
+		return tags
+	}
 	shown := make([]string, len(tags))
 	for i, tag := range tags {
 		shown[i] = traefik.Shown(tag)
@@ -61,8 +66,12 @@ func Shown(tags []string) []string {
 	return shown
 }
 
-// set returns the tags sorted and each of them once.
-func set(tags []string) []string { return slices.Compact(slices.Sorted(slices.Values(tags))) }
+// set returns the tags sorted and each of them once; nil for none.
+func set(tags []string) []string {
+	sorted := slices.Clone(tags) // to take no more than they need: they are kept
+	slices.Sort(sorted)
+	return slices.Compact(sorted)
+}
 
 // forTraefik tells whether Traefik may make something of a tag. Every generation takes
 // those that begin with its name, whatever follows.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 )
 
@@ -215,4 +217,22 @@ func TestLargeAnnotationOfOthersIsNoMatter(t *testing.T) {
 		t.Fatalf("want a service, got %q", problem)
 	}
 	diff(t, []string{"a"}, services[0].TagsOf(0))
+}
+
+func TestShownTagsHoldNoPasswordAndAreNeverNull(t *testing.T) {
+	const secret = "traefik.frontend.auth.basic=me:$apr1$x"
+	given := []string{"a", secret}
+	for _, tt := range []struct{ given, want []string }{
+		{nil, []string{}},
+		{[]string{}, []string{}},
+		{[]string{"a", "b"}, []string{"a", "b"}},
+		{given, []string{"a", "traefik.frontend.auth.basic=(set)"}},
+	} {
+		if diff := cmp.Diff(tt.want, kvschema.Shown(tt.given)); diff != "" {
+			t.Errorf("%q: -want +got:\n%s", tt.given, diff)
+		}
+	}
+	if given[1] != secret {
+		t.Errorf("the tag itself became %q", given[1])
+	}
 }
