@@ -96,7 +96,8 @@ type reconciler struct {
 	config  config.Config
 	token   *Token
 	node    register.Node
-	before  register.Desired // of the pass before
+	before  register.Desired // of the whole pass before
+	held    register.Actual  // after it
 }
 
 func newReconciler(cfg config.Config, local *register.Local, token *Token) *reconciler {
@@ -129,7 +130,7 @@ func (r *reconciler) prepare(ctx, looking context.Context, belief Belief) (Pass,
 	pass.Desired, pass.Problems = r.mapping.Desired(tree, r.node)
 	pass.Desired = pass.Desired.Lean(r.before)
 	var err error
-	if pass.Actual, err = r.local.Actual(looking, r.sharer.alone(pass.Desired)); err != nil {
+	if pass.Actual, err = r.local.Recalling(r.held).Actual(looking, r.sharer.alone(pass.Desired)); err != nil {
 		return pass, err
 	}
 	lost := register.Lost(pass.Desired, pass.Actual, belief.Snapshot.Index)
@@ -146,7 +147,7 @@ func (r *reconciler) prepare(ctx, looking context.Context, belief Belief) (Pass,
 	plan.Seen = pass.Start
 	pass.Plan = r.guard.hold(plan, pass.Desired, len(pass.Actual.Ours), time.Now())
 	r.guard.keep(pass.Plan, r.before, restored)
-	r.before = pass.Desired
+	r.before, r.held = pass.Desired, pass.Actual
 	pass.Waiting = waiting(pass)
 	pass.Plan = pass.Plan.Maintain(pass.Actual.Standing(), pass.Actual).Spare(r.sharer.spared(pass.Leaving, time.Now()))
 	pass.Backlog = pass.Report.Left(pass.Plan.Steps)
@@ -159,6 +160,9 @@ func (r *reconciler) apply(ctx context.Context, pass Pass, done func(register.Ou
 	pass.Report = r.local.Apply(ctx, pass.Plan, done)
 	pass.Backlog = pass.Report.Left(pass.Rest)
 	pass.Actual = pass.Actual.After(pass.Report)
+	if pass.Touched == nil {
+		r.held = pass.Actual
+	}
 	r.guard.note(pass, time.Now())
 	pass.Took = time.Since(pass.Start)
 	return pass

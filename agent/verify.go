@@ -75,7 +75,7 @@ func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[regis
 		v.done(now, errNoName)
 		return nil
 	}
-	catalog, err := v.local.Cataloged(ctx, pass.Node, pass.Desired, v.token())
+	catalog, err := v.local.Recalling(pass.Actual).Cataloged(ctx, pass.Node, pass.Desired, v.token())
 	if err != nil && gaveWay(ctx) {
 		v.stirred = true // later
 		return nil

@@ -40,7 +40,7 @@ type Divergence struct {
 func (l *Local) Cataloged(ctx context.Context, node Node, desired Desired, token bool) (Actual, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	return inParts(desired, func(s shard) (Actual, error) {
+	return l.inParts(desired, func(s shard) (Actual, error) {
 		services, checks, err := l.cataloged(ctx, s, node, token)
 		return l.sort(services, checks), err
 	})

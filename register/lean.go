@@ -13,24 +13,22 @@ import (
 func (a Actual) Lean(desired Desired) Actual {
 	ours := make(map[ID]Registered, len(a.Ours))
 	for id, have := range a.Ours {
-		want, wanted := desired.Want[id]
-		if !wanted {
-			ours[id] = have
-			continue
+		if want, wanted := desired.Want[id]; wanted {
+			have = have.lean(want.registered())
 		}
-		have.ID = want.ID
-		have.Name = point(have.Name, want.Name)
-		have.Address = point(have.Address, want.Address)
-		if slices.Equal(have.Tags, want.Tags) {
-			have.Tags = want.Tags
-		}
-		if maps.Equal(have.Meta, want.Meta) {
-			have.Meta = want.Meta
-		}
-		have.Checks = leanChecks(have.Checks, want)
-		ours[want.ID] = have
+		ours[have.ID] = have
 	}
 	a.Ours = ours
+	return a
+}
+
+// recall returns the same in less memory: what is held as it was before points to that.
+func (a Actual) recall(before Actual) Actual {
+	for id, have := range a.Ours {
+		if was, known := before.Ours[id]; known {
+			a.Ours[id] = have.lean(was)
+		}
+	}
 	return a
 }
 
@@ -59,29 +57,52 @@ func (a Actual) with(part Actual) Actual {
 	return a
 }
 
-func leanChecks(checks Checks, want Registration) Checks {
-	if want.Check == nil {
-		return checks
+// lean returns the same, pointing to whatever is equal in another.
+func (r Registered) lean(other Registered) Registered {
+	r.ID = point(r.ID, other.ID)
+	r.Name = point(r.Name, other.Name)
+	r.Address = point(r.Address, other.Address)
+	if maps.Equal(r.TaggedAddresses, other.TaggedAddresses) {
+		r.TaggedAddresses = other.TaggedAddresses
 	}
-	lean := make(Checks, 0, len(checks))
-	for _, c := range checks {
-		if c.ID == want.Check.CheckID {
-			c.ID = want.Check.CheckID
-			shown := shownCheck(want.Check)
-			c.Name, c.Notes, c.Type = point(c.Name, shown.Name), point(c.Notes, shown.Notes), point(c.Type, shown.Type)
+	if len(r.Tags) > 0 && slices.Equal(r.Tags, other.Tags) {
+		r.Tags = other.Tags
+	}
+	if maps.Equal(r.Meta, other.Meta) {
+		r.Meta = other.Meta
+	}
+	r.Checks = r.Checks.lean(other.Checks)
+	return r
+}
+
+func (c Checks) lean(other Checks) Checks {
+	lean := make(Checks, 0, len(c))
+	for _, check := range c {
+		if check.Status == api.HealthPassing {
+			check.Status, check.Output = api.HealthPassing, "" // nobody reads it
 		}
-		if c.Status == api.HealthPassing {
-			c.Status, c.Output = api.HealthPassing, "" // nobody reads it
+		if o, known := other.Of(check.ID); known {
+			check = Check{
+				ID:     o.ID,
+				Name:   point(check.Name, o.Name),
+				Notes:  point(check.Notes, o.Notes),
+				Type:   point(check.Type, o.Type),
+				Status: point(check.Status, o.Status),
+				Output: point(check.Output, o.Output),
+			}
 		}
-		lean = append(lean, c)
+		lean = append(lean, check)
+	}
+	if slices.Equal(lean, other) {
+		return other
 	}
 	return lean
 }
 
 // point returns the second of two texts if they are equal, else the first.
-func point(have, want string) string {
-	if have == want {
-		return want
+func point[T ~string](have, other T) T {
+	if have == other {
+		return other
 	}
 	return have
 }

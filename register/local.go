@@ -32,11 +32,21 @@ type Local struct {
 	Workers int
 	// Dial is how a NodePort is tried before its first registration.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	before Actual // see Recalling
 }
 
 // NewLocal returns the local agent behind the client.
 func NewLocal(client *api.Client, owner Owner) *Local {
 	return &Local{client: client, owner: owner, Workers: 2, Dial: new(net.Dialer).DialContext}
+}
+
+// Recalling returns the same agent. What it holds, or the servers do, as it was before takes
+// no more memory when it is read again.
+func (l *Local) Recalling(before Actual) *Local {
+	again := *l
+	again.before = before
+	return &again
 }
 
 // Node asks the agent for the node's name, its addresses, the advertised one first, and
@@ -115,7 +125,7 @@ func (l *Local) Leader(ctx context.Context) error {
 func (l *Local) Actual(ctx context.Context, desired Desired) (Actual, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	actual, err := inParts(desired, func(s shard) (Actual, error) { return l.held(ctx, s) })
+	actual, err := l.inParts(desired, func(s shard) (Actual, error) { return l.held(ctx, s) })
 	if err != nil {
 		return Actual{}, err
 	}

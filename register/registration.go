@@ -62,6 +62,25 @@ func (r Registration) weights() api.AgentWeights {
 	return *r.Weights
 }
 
+// registered is what the agent shows of it, but for what Consul fills in and the status of
+// its check.
+func (r Registration) registered() Registered {
+	shown := Registered{
+		ID:              r.ID,
+		Name:            r.Name,
+		Address:         r.Address,
+		Port:            r.Port,
+		TaggedAddresses: r.TaggedAddresses,
+		Tags:            r.Tags,
+		Meta:            r.Meta,
+		Weights:         r.weights(),
+	}
+	if r.Check != nil {
+		shown.Checks = Checks{shownCheck(r.Check)}
+	}
+	return shown
+}
+
 // request is what is sent to Consul.
 func (r Registration) request(status string) *api.AgentServiceRegistration {
 	request := &api.AgentServiceRegistration{

@@ -137,18 +137,8 @@ func (s Step) registered() Registered {
 		now.Checks = s.maintain(now.Checks)
 		return now
 	}
-	now := Registered{
-		ID:      want.ID,
-		Name:    want.Name,
-		Address: want.Address,
-		Port:    want.Port,
-		Tags:    want.Tags,
-		Meta:    want.Meta,
-		Weights: want.weights(),
-		Checks:  s.Have.Checks,
-
-		TaggedAddresses: want.TaggedAddresses,
-	}
+	now := want.registered()
+	now.Checks = s.Have.Checks
 	for _, id := range staleChecks(want, s.Have) {
 		now.Checks = now.Checks.Without(id)
 	}

@@ -47,14 +47,14 @@ func (s shard) filter(selector string) string {
 }
 
 // inParts reads everything, a shard at a time, and keeps of it what is not known already.
-func inParts(desired Desired, read func(shard) (Actual, error)) (Actual, error) {
+func (l *Local) inParts(desired Desired, read func(shard) (Actual, error)) (Actual, error) {
 	var all Actual
 	for _, s := range shards(sortedIDs(desired.Want)) {
 		part, err := read(s)
 		if err != nil {
 			return Actual{}, err
 		}
-		all = all.with(part.Lean(desired))
+		all = all.with(part.recall(l.before).Lean(desired))
 	}
 	return all, nil
 }

@@ -1,0 +1,41 @@
+package register_test
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/k8s-registrar/k8s-registrar/register"
+)
+
+// TestLeanIsTheSame whatever it is held against.
+func TestLeanIsTheSame(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, before, d := drawActual(t), drawActual(t), drawDesired(t)
+		equal(t, a, a.Lean(d), cmpopts.EquateEmpty())
+		equal(t, a, a.Recall(before), cmpopts.EquateEmpty())
+	})
+}
+
+// TestWhatIsAsBeforeIsKeptOnce: while everything changes, what the agent still holds is in
+// memory already.
+func TestWhatIsAsBeforeIsKeptOnce(t *testing.T) {
+	bubble(t, func(r *rig) {
+		r.converge(service("shop/cart", 30080, withTags("a", "b")))
+		changed := desired(r, service("shop/cart", 30080, withTags("c")))
+		before := r.actual()
+		local, err := r.local.Recalling(before).Actual(r.Context(), changed)
+		equal(r, nil, err)
+		catalog, err := r.local.Recalling(before).Cataloged(r.Context(), cataloged, changed, false)
+		equal(r, nil, err)
+		for id, was := range before.Ours {
+			for _, got := range []register.Registered{local.Ours[id], catalog.Ours[id]} {
+				equal(r, was.Tags, got.Tags)
+				equal(r, true, &was.Tags[0] == &got.Tags[0])
+				equal(r, true, reflect.ValueOf(was.Meta).Pointer() == reflect.ValueOf(got.Meta).Pointer())
+			}
+		}
+	})
+}
