@@ -22,6 +22,7 @@ type ledger struct {
 // again by a narrow one that is about something else.
 func newLedger(pass Pass, failed []Deferred) *ledger {
 	l := &ledger{pass: pass, readings: pass.Belief.Readings(), ids: map[string][]register.ID{}}
+	l.pass.Plan, l.pass.Rest, l.pass.Report = register.Plan{}, nil, register.Report{} // done, and each step is large
 	l.pass.Deferred = slices.Concat(pass.Deferred, failed)
 	for id, want := range pass.Desired.Want {
 		l.ids[want.Key()] = append(l.ids[want.Key()], id)
