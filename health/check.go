@@ -47,12 +47,55 @@ func (s Settings) Check() error {
 	return nil
 }
 
-// TCP returns the check that connects to the target. The ID is the check's own:
-// check IDs are global on a Consul agent, and registering a taken one steals it.
+// Check is how Consul tries a service. It has those fields of Consul's own that we use, by
+// the same names and in the same order, so that in JSON it is the same as [Check.Request]:
+// there are thousands, and Consul's have room for much that we do not use.
+type Check struct {
+	CheckID       string              `json:",omitempty"`
+	Name          string              `json:",omitempty"`
+	Interval      string              `json:",omitempty"`
+	Timeout       string              `json:",omitempty"`
+	HTTP          string              `json:",omitempty"`
+	Header        map[string][]string `json:",omitempty"`
+	TCP           string              `json:",omitempty"`
+	Status        string              `json:",omitempty"`
+	Notes         string              `json:",omitempty"`
+	TLSServerName string              `json:",omitempty"`
+	TLSSkipVerify bool                `json:",omitempty"`
+	GRPC          string              `json:",omitempty"`
+
+	SuccessBeforePassing   int `json:",omitempty"`
+	FailuresBeforeWarning  int `json:",omitempty"`
+	FailuresBeforeCritical int `json:",omitempty"`
+}
+
+// Request is what is sent to Consul.
 //
 // There is never a DeregisterCriticalServiceAfter: it would delete what the tree
 // says must exist.
-func (s Settings) TCP(id string, target netip.AddrPort) *api.AgentServiceCheck {
+func (c Check) Request() *api.AgentServiceCheck {
+	return &api.AgentServiceCheck{
+		CheckID:                c.CheckID,
+		Name:                   c.Name,
+		Interval:               c.Interval,
+		Timeout:                c.Timeout,
+		HTTP:                   c.HTTP,
+		Header:                 c.Header,
+		TCP:                    c.TCP,
+		Status:                 c.Status,
+		Notes:                  c.Notes,
+		TLSServerName:          c.TLSServerName,
+		TLSSkipVerify:          c.TLSSkipVerify,
+		GRPC:                   c.GRPC,
+		SuccessBeforePassing:   c.SuccessBeforePassing,
+		FailuresBeforeWarning:  c.FailuresBeforeWarning,
+		FailuresBeforeCritical: c.FailuresBeforeCritical,
+	}
+}
+
+// TCP returns the check that connects to the target. The ID is the check's own:
+// check IDs are global on a Consul agent, and registering a taken one steals it.
+func (s Settings) TCP(id string, target netip.AddrPort) *Check {
 	check := s.check(id, "TCP connect to "+target.String())
 	check.TCP = target.String()
 	return check
@@ -71,7 +114,7 @@ type HTTP struct {
 
 // HTTP returns the check that sends a GET. A status of 2xx is passing, 429 is warning,
 // anything else is critical.
-func (s Settings) HTTP(id string, target netip.AddrPort, request HTTP) *api.AgentServiceCheck {
+func (s Settings) HTTP(id string, target netip.AddrPort, request HTTP) *Check {
 	scheme := "http"
 	if request.TLS {
 		scheme = "https"
@@ -94,7 +137,7 @@ func (s Settings) HTTP(id string, target netip.AddrPort, request HTTP) *api.Agen
 
 // GRPC returns the check that asks for the health of a service by gRPC's own protocol
 // for it; without a name for that of the whole server.
-func (s Settings) GRPC(id string, target netip.AddrPort, service string) *api.AgentServiceCheck {
+func (s Settings) GRPC(id string, target netip.AddrPort, service string) *Check {
 	address := target.String()
 	if service != "" {
 		address += "/" + service
@@ -106,8 +149,8 @@ func (s Settings) GRPC(id string, target netip.AddrPort, service string) *api.Ag
 
 // check is what all checks have. The notes repeat what is checked and how often, since
 // the agent does not show that of a check.
-func (s Settings) check(id, what string) *api.AgentServiceCheck {
-	check := &api.AgentServiceCheck{
+func (s Settings) check(id, what string) *Check {
+	check := &Check{
 		CheckID:                id,
 		Name:                   "NodePort",
 		Notes:                  fmt.Sprintf("%s every %s, timeout %s", what, s.Interval, s.Timeout),

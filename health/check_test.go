@@ -1,7 +1,9 @@
 package health_test
 
 import (
+	"encoding/json"
 	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
@@ -78,7 +80,7 @@ func TestTCPSaysHowConsulChecksAPort(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := tt.settings.TCP(tt.id, netip.MustParseAddrPort(tt.target))
-			if diff := cmp.Diff(&tt.want, got); diff != "" {
+			if diff := cmp.Diff(&tt.want, got.Request()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -102,7 +104,7 @@ func TestNoCheckEverDeletesItsService(t *testing.T) {
 		}
 		target := netip.AddrPortFrom(address, rapid.Uint16Min(1).Draw(t, "port"))
 
-		check := settings.TCP("id", target)
+		check := settings.TCP("id", target).Request()
 		if check.DeregisterCriticalServiceAfter != "" {
 			t.Fatalf("Consul would delete the service after %s", check.DeregisterCriticalServiceAfter)
 		}
@@ -119,4 +121,37 @@ func TestNoCheckEverDeletesItsService(t *testing.T) {
 			t.Fatalf("Consul does not know the status %q", check.Status)
 		}
 	})
+}
+
+// TestCheckIsTheRequestInJSON, which is what fingerprints are made of: all of its fields,
+// under their names and in their order.
+func TestCheckIsTheRequestInJSON(t *testing.T) {
+	var check health.Check
+	for field, value := range reflect.ValueOf(&check).Elem().Fields() {
+		switch field.Type.Kind() {
+		case reflect.String:
+			value.SetString("some " + field.Name)
+		case reflect.Int:
+			value.SetInt(int64(field.Index[0]))
+		case reflect.Bool:
+			value.SetBool(true)
+		case reflect.Map:
+			value.Set(reflect.ValueOf(map[string][]string{"Host": {"some host"}}))
+		default:
+			t.Fatalf("%s is a %s", field.Name, field.Type)
+		}
+	}
+	for _, c := range []health.Check{{}, check} {
+		got, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := json.Marshal(c.Request())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("(-request +check):\n%s", diff)
+		}
+	}
 }

@@ -4,15 +4,13 @@ import (
 	"cmp"
 	"net/netip"
 
-	"github.com/hashicorp/consul/api"
-
 	"github.com/k8s-registrar/k8s-registrar/health"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 )
 
 // check returns the check of one port of a Service; nil if none could reach it, as for
 // UDP: Consul's check of a silent UDP port passes whatever is there.
-func (m Mapping) check(id ID, s kvschema.Service, port int, node Node) (*api.AgentServiceCheck, error) {
+func (m Mapping) check(id ID, s kvschema.Service, port int, node Node) (*health.Check, error) {
 	target := cmp.Or(s.Check.Port, s.Ports[port].NodePort)
 	if s.Check.Port == 0 && s.Ports[port].Protocol != "TCP" {
 		return nil, nil //nolint:nilnil // no check is an answer
@@ -57,7 +55,7 @@ func settingsFor(configured health.Settings, want kvschema.Check) health.Setting
 func checkID(id ID, kind string) string { return string(id) + "." + kind }
 
 // kindOf is the type that the agent shows of a check that we make.
-func kindOf(check *api.AgentServiceCheck) string {
+func kindOf(check *health.Check) string {
 	switch {
 	case check.HTTP != "":
 		return "http"
@@ -69,6 +67,6 @@ func kindOf(check *api.AgentServiceCheck) string {
 }
 
 // shownCheck is what the agent shows of a check that we make.
-func shownCheck(check *api.AgentServiceCheck) Check {
+func shownCheck(check *health.Check) Check {
 	return Check{ID: check.CheckID, Name: check.Name, Notes: check.Notes, Type: kindOf(check)}
 }

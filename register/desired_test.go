@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/consul/api"
 	"pgregory.net/rapid"
 
+	"github.com/k8s-registrar/k8s-registrar/health"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
@@ -34,7 +34,7 @@ func TestRegistration(t *testing.T) {
 			"external-k8s-ref-kind":     "Service",
 			"external-k8s-ref-name":     "cart",
 		},
-		Check: &api.AgentServiceCheck{
+		Check: &health.Check{
 			CheckID:                "k8s-registrar-default.shop.cart.http.tcp",
 			Name:                   "NodePort",
 			Notes:                  "TCP connect to 10.0.0.1:30080 every 10s, timeout 2s",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/consul/api"
 
+	"github.com/k8s-registrar/k8s-registrar/health"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
@@ -28,48 +29,48 @@ func TestCheckOfAService(t *testing.T) {
 	for _, tt := range []struct {
 		what    string
 		service kvschema.Service
-		want    *api.AgentServiceCheck
+		want    *health.Check
 	}{
-		{"HTTP", cart(func(c *kvschema.Check) { c.Kind = "http" }), &api.AgentServiceCheck{
+		{"HTTP", cart(func(c *kvschema.Check) { c.Kind = "http" }), &health.Check{
 			CheckID: id + ".http", HTTP: "http://10.0.0.1:30080/", Notes: "GET http://10.0.0.1:30080/ every 10s, timeout 2s",
 		}},
-		{"HTTP for a host", cart(func(c *kvschema.Check) { c.Kind, c.Path, c.Host = "http", "/ok?a=b", "cart.example.com" }), &api.AgentServiceCheck{
+		{"HTTP for a host", cart(func(c *kvschema.Check) { c.Kind, c.Path, c.Host = "http", "/ok?a=b", "cart.example.com" }), &health.Check{
 			CheckID: id + ".http", HTTP: "http://10.0.0.1:30080/ok?a=b", Header: map[string][]string{"Host": {"cart.example.com"}},
 			Notes: "GET http://10.0.0.1:30080/ok?a=b for cart.example.com every 10s, timeout 2s",
 		}},
-		{"HTTPS", cart(func(c *kvschema.Check) { c.Kind = "https" }), &api.AgentServiceCheck{
+		{"HTTPS", cart(func(c *kvschema.Check) { c.Kind = "https" }), &health.Check{
 			CheckID: id + ".http", HTTP: "https://10.0.0.1:30080/", TLSSkipVerify: true, Notes: "GET https://10.0.0.1:30080/ every 10s, timeout 2s",
 		}},
-		{"HTTPS, verified", cart(func(c *kvschema.Check) { c.Kind, c.Host = "https", "cart.example.com" }), &api.AgentServiceCheck{
+		{"HTTPS, verified", cart(func(c *kvschema.Check) { c.Kind, c.Host = "https", "cart.example.com" }), &health.Check{
 			CheckID: id + ".http", HTTP: "https://10.0.0.1:30080/", TLSServerName: "cart.example.com", Header: map[string][]string{"Host": {"cart.example.com"}},
 			Notes: "GET https://10.0.0.1:30080/ for cart.example.com every 10s, timeout 2s",
 		}},
-		{"gRPC", cart(func(c *kvschema.Check) { c.Kind, c.Service = "grpc", "shop.v1.Cart" }), &api.AgentServiceCheck{
+		{"gRPC", cart(func(c *kvschema.Check) { c.Kind, c.Service = "grpc", "shop.v1.Cart" }), &health.Check{
 			CheckID: id + ".grpc", GRPC: "10.0.0.1:30080/shop.v1.Cart", Notes: "gRPC health of 10.0.0.1:30080/shop.v1.Cart every 10s, timeout 2s",
 		}},
-		{"another port", cart(func(c *kvschema.Check) { c.Port = 30090 }), &api.AgentServiceCheck{
+		{"another port", cart(func(c *kvschema.Check) { c.Port = 30090 }), &health.Check{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30090", Notes: "TCP connect to 10.0.0.1:30090 every 10s, timeout 2s",
 		}},
-		{"times", cart(func(c *kvschema.Check) { c.Interval, c.Timeout = time.Minute, 20*time.Second }), &api.AgentServiceCheck{
+		{"times", cart(func(c *kvschema.Check) { c.Interval, c.Timeout = time.Minute, 20*time.Second }), &health.Check{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30080", Notes: "TCP connect to 10.0.0.1:30080 every 1m0s, timeout 20s", Interval: "1m0s", Timeout: "20s",
 		}},
-		{"an interval below the configured timeout", cart(func(c *kvschema.Check) { c.Interval = time.Second }), &api.AgentServiceCheck{
+		{"an interval below the configured timeout", cart(func(c *kvschema.Check) { c.Interval = time.Second }), &health.Check{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30080", Notes: "TCP connect to 10.0.0.1:30080 every 1s, timeout 1s", Interval: "1s", Timeout: "1s",
 		}},
 		{"thresholds", cart(func(c *kvschema.Check) {
 			c.FailuresBeforeCritical, c.FailuresBeforeWarning, c.SuccessBeforePassing, c.InitialStatus = 5, &three, &zero, "critical"
-		}), &api.AgentServiceCheck{
+		}), &health.Check{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30080", Notes: "TCP connect to 10.0.0.1:30080 every 10s, timeout 2s",
 			FailuresBeforeCritical: 5, FailuresBeforeWarning: 3, Status: "critical",
 		}},
 		{"UDP", service("shop/cart", 30080, withProtocol("UDP"), func(s *kvschema.Service) { s.Check.Kind = "http" }), nil},
-		{"UDP with the port of another", service("shop/cart", 30080, withProtocol("UDP"), func(s *kvschema.Service) { s.Check.Port = 30090 }), &api.AgentServiceCheck{
+		{"UDP with the port of another", service("shop/cart", 30080, withProtocol("UDP"), func(s *kvschema.Service) { s.Check.Port = 30090 }), &health.Check{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30090", Notes: "TCP connect to 10.0.0.1:30090 every 10s, timeout 2s",
 		}},
-		{"IPv6 alone", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families = []string{"IPv6"} }), &api.AgentServiceCheck{
+		{"IPv6 alone", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families = []string{"IPv6"} }), &health.Check{
 			CheckID: id + ".tcp", TCP: "[fd00::1]:30080", Notes: "TCP connect to [fd00::1]:30080 every 10s, timeout 2s",
 		}},
-		{"both families", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families = []string{"IPv6", "IPv4"} }), &api.AgentServiceCheck{
+		{"both families", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families = []string{"IPv6", "IPv4"} }), &health.Check{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30080", Notes: "TCP connect to 10.0.0.1:30080 every 10s, timeout 2s",
 		}},
 	} {
@@ -243,8 +244,7 @@ func TestEveryFieldIsRepaired(t *testing.T) {
 				}
 				maps.Copy(edited.Meta, w.Meta)
 				maps.Copy(edited.TaggedAddresses, w.TaggedAddresses)
-				check := *w.Check
-				edited.Checks = api.AgentServiceChecks{&check}
+				edited.Checks = api.AgentServiceChecks{w.Check.Request()}
 				edit(edited)
 				if err := r.consul.Operator().Agent().ServiceRegister(edited); err != nil {
 					r.Fatal(err)

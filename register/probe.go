@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
+
+	"github.com/k8s-registrar/k8s-registrar/health"
 )
 
 // probeTimeout bounds the look before a first registration. A live NodePort
@@ -43,7 +45,7 @@ func (l *Local) probe(ctx context.Context, outcomes []*Outcome) map[ID]string {
 }
 
 // look does once what the check will do again and again.
-func (l *Local) look(ctx context.Context, check *api.AgentServiceCheck) string {
+func (l *Local) look(ctx context.Context, check *health.Check) string {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	if check.HTTP != "" {
@@ -58,7 +60,7 @@ func (l *Local) look(ctx context.Context, check *api.AgentServiceCheck) string {
 }
 
 // get takes the answer as Consul's HTTP check does.
-func (l *Local) get(ctx context.Context, check *api.AgentServiceCheck) string {
+func (l *Local) get(ctx context.Context, check *health.Check) string {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, check.HTTP, nil)
 	if err != nil {
 		return api.HealthCritical

@@ -1,6 +1,7 @@
 package register
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/hashicorp/consul/api"
 
+	"github.com/k8s-registrar/k8s-registrar/health"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 )
 
@@ -30,7 +32,7 @@ type Registration struct {
 	// Meta includes the fingerprint.
 	Meta map[string]string
 	// Check is nil for a port that no TCP check could reach.
-	Check *api.AgentServiceCheck
+	Check *health.Check
 
 	// Copies is how many of the nodes that Nodes selects announce it; 0 for all. Neither is
 	// sent to Consul.
@@ -94,11 +96,9 @@ func (r Registration) request(status string) *api.AgentServiceRegistration {
 		Weights:         r.Weights,
 	}
 	if r.Check != nil {
-		check := *r.Check
-		if status != "" {
-			check.Status = status
-		}
-		request.Checks = api.AgentServiceChecks{&check}
+		check := r.Check.Request()
+		check.Status = cmp.Or(status, check.Status)
+		request.Checks = api.AgentServiceChecks{check}
 	}
 	return request
 }

@@ -3,9 +3,11 @@ package register_test
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 
+	"github.com/k8s-registrar/k8s-registrar/health"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
@@ -17,6 +19,35 @@ func TestFingerprint(t *testing.T) {
 	cart := service("shop/cart", 30080, withTags("a", "traefik.enable=true"))
 	equal(t, "630bf11779a73828159005a5e51b3106", fingerprint(t, mapping, cart, node1))
 	equal(t, "630bf11779a73828159005a5e51b3106", fingerprint(t, mapping, cart, register.Node{Name: "another", UID: "another", Address: node1.Address}))
+}
+
+// TestFingerprints has golden values, too, of what most services have not.
+func TestFingerprints(t *testing.T) {
+	three := 3
+	token := mapping
+	token.Token = "0123abcd"
+	rich := service("shop/cart", 30080, withTags("a<b>", "ü"), func(s *kvschema.Service) {
+		s.Meta = map[string]string{"team": "shop & co", "a": ""}
+		s.Weights = kvschema.Weights{Passing: 10, Warning: 1}
+		s.Address, s.DualStack, s.Families = "node", true, []string{"IPv6", "IPv4"}
+		s.Check = kvschema.Check{
+			Kind: "https", Path: "/ok?a=b&c", Host: "cart.example.com", Port: 30090, Interval: time.Minute, Timeout: time.Second,
+			FailuresBeforeCritical: 5, FailuresBeforeWarning: &three, SuccessBeforePassing: &three, InitialStatus: "probe",
+		}
+	})
+	for want, tt := range map[string]struct {
+		m register.Mapping
+		s kvschema.Service
+	}{
+		"61aa3a114a08fe1d996fa7b4aaefa146": {mapping, rich},
+		"a11c6e40c92bf94eb4a57ec3803ee38f": {token, rich},
+		"9e4797c29937fe5ada762bea525ae64c": {mapping, service("shop/cart", 30080, func(s *kvschema.Service) { s.Check.Kind, s.Check.Service = "grpc", "shop.v1.Cart" })},
+		"91cf2a2060d789db52de02ab7a49184d": {mapping, service("shop/cart", 30080, func(s *kvschema.Service) { s.Check.Kind = "https" })},
+		"6cbcc8c9d2bddcccd53978d4f7774811": {mapping, service("shop/cart", 30080, withProtocol("UDP"))},
+		"f76c245ad691de66970af5ccd14894d4": {token, service("shop/cart", 30080, func(s *kvschema.Service) { s.Address = "192.0.2.1" })},
+	} {
+		equal(t, want, fingerprint(t, tt.m, tt.s, dual))
+	}
 }
 
 // TestFingerprintShowsEverySetting includes settings of the check that do not exist
@@ -75,12 +106,12 @@ func TestFingerprintShowsEveryField(t *testing.T) {
 		}
 		distinct(t, seen, field.Name, stamped(fields[field.Name]))
 	}
-	for name, change := range map[string]func(*api.AgentServiceCheck){
-		"check's ID":     func(c *api.AgentServiceCheck) { c.CheckID += "x" },
-		"check's name":   func(c *api.AgentServiceCheck) { c.Name += "x" },
-		"check's notes":  func(c *api.AgentServiceCheck) { c.Notes += "x" },
-		"check's target": func(c *api.AgentServiceCheck) { c.TCP += "1" },
-		"check's status": func(c *api.AgentServiceCheck) { c.Status = "" },
+	for name, change := range map[string]func(*health.Check){
+		"check's ID":     func(c *health.Check) { c.CheckID += "x" },
+		"check's name":   func(c *health.Check) { c.Name += "x" },
+		"check's notes":  func(c *health.Check) { c.Notes += "x" },
+		"check's target": func(c *health.Check) { c.TCP += "1" },
+		"check's status": func(c *health.Check) { c.Status = "" },
 	} {
 		distinct(t, seen, name, stamped(func(r *register.Registration) { change(r.Check) }))
 	}
