@@ -48,7 +48,7 @@ type history struct {
 	last     time.Time
 }
 
-func aim(s register.Step) string { return s.Want.Meta[register.MetaFingerprint] }
+func aim(s register.Step) string { return s.Want.Meta.Of(register.MetaFingerprint) }
 
 // holdBack marks the steps of a plan that are not to be tried now. They stay in the
 // plan, since removals may have to follow them.

@@ -146,7 +146,7 @@ func (l *loop) proveToken(pass Pass, now time.Time) {
 func (l *loop) others(pass Pass) int {
 	var others int
 	for _, have := range pass.Actual.Ours {
-		if have.Meta[register.MetaToken] != l.reconciler.mapping.Token {
+		if have.Meta.Of(register.MetaToken) != l.reconciler.mapping.Token {
 			others++
 		}
 	}

@@ -655,7 +655,7 @@ func seed(t *rapid.T, c *consultest.Consul, a register.Actual) {
 	for _, id := range slices.Sorted(maps.Keys(a.Ours)) {
 		have := a.Ours[id]
 		request := &api.AgentServiceRegistration{
-			ID: string(id), Name: have.Name, Address: have.Address, Port: have.Port, Tags: have.Tags, Meta: have.Meta,
+			ID: string(id), Name: have.Name, Address: have.Address, Port: have.Port, Tags: have.Tags, Meta: have.Meta.Map(),
 			Weights: &have.Weights, EnableTagOverride: have.EnableTagOverride,
 		}
 		for _, c := range have.Checks {

@@ -42,6 +42,6 @@ func arrived(desired Desired, local, catalog Actual, id ID) bool {
 	case !wanted:
 		return true
 	default:
-		return len(compare(want.withNonce(here.Meta[MetaNonce]), here)) == 0 && diverges(want, here, there) == ""
+		return len(compare(want.withNonce(here.Meta.Of(MetaNonce)), here)) == 0 && diverges(want, here, there) == ""
 	}
 }

@@ -96,7 +96,7 @@ func TestReleasedRemovalsGo(t *testing.T) {
 // removal that cannot name its key is no move.
 func TestRemovalWithoutKeyIsCounted(t *testing.T) {
 	have := shown(registration(t, service("a/gone", 30001)))
-	delete(have.Meta, register.MetaKey)
+	have.Meta = have.Meta.Without(register.MetaKey)
 	d, a := desired(t, service("a/stays", 30002)), actual(have)
 	plan := register.Budget{}.Hold(register.Diff(d, a), d, 1)
 	equal(t, []string{"remove a.gone.http"}, lines(plan.Held))

@@ -99,7 +99,7 @@ func Diverge(desired Desired, local, catalog Actual) []Divergence {
 			continue
 		}
 		want := desired.Want[id]
-		if len(compare(want.withNonce(have.Meta[MetaNonce]), have)) > 0 {
+		if len(compare(want.withNonce(have.Meta.Of(MetaNonce)), have)) > 0 {
 			continue
 		}
 		held, found := catalog.Ours[id]
@@ -129,7 +129,7 @@ func Diverge(desired Desired, local, catalog Actual) []Divergence {
 // last status they heard.
 func diverges(want Registration, local, catalog Registered) string {
 	// With another nonce it arrived before it was sent again, and that is enough.
-	want = want.withNonce(catalog.Meta[MetaNonce])
+	want = want.withNonce(catalog.Meta.Of(MetaNonce))
 	if changes := compare(want, catalog); len(changes) > 0 {
 		return fmt.Sprintf("the catalog has it otherwise: %s", changes[0])
 	}

@@ -177,7 +177,7 @@ func TestRefresh(t *testing.T) {
 	equal(t, []string{"add a.s002.http", "update a.s001.http", "update a.s000.http", "remove a.s004.http"}, lines(again.Steps))
 	equal(t, []string{"add a.s002.http", "update a.s001.http", "remove a.s004.http"}, lines(plan.Steps))
 	for _, step := range again.Steps {
-		want := d.Want[step.ID].Meta[register.MetaFingerprint]
+		want := d.Want[step.ID].Meta.Of(register.MetaFingerprint)
 		if step.Action == register.Remove {
 			continue
 		}
@@ -185,11 +185,11 @@ func TestRefresh(t *testing.T) {
 		if step.Action == register.Update {
 			nonce = "n"
 		}
-		equal(t, []string{want, nonce}, []string{step.Want.Meta[register.MetaFingerprint], step.Want.Meta[register.MetaNonce]})
+		equal(t, []string{want, nonce}, []string{step.Want.Meta.Of(register.MetaFingerprint), step.Want.Meta.Of(register.MetaNonce)})
 		equal(t, nonce != "", strings.HasSuffix(step.Want.Check.Notes, " (#n)"))
 	}
 	equal(t, []register.Change{{Field: "sent again", Want: "lost"}}, again.Steps[2].Changes)
-	equal(t, "", d.Want[idOf(services[0])].Meta[register.MetaNonce]) // what is desired does not change
+	equal(t, "", d.Want[idOf(services[0])].Meta.Of(register.MetaNonce)) // what is desired does not change
 }
 
 // TestRefreshRepairsTheCatalog: nothing less does, see the fake's rule for what is

@@ -56,16 +56,26 @@ func compare(want Registration, have Registered) []Change {
 		}
 	}
 	changes = append(changes, compareTags(want.Tags, have.Tags)...)
-	for _, key := range slices.Sorted(maps.Keys(union(want.Meta, have.Meta))) {
+	for _, key := range keys(want.Meta, have.Meta) {
 		if key != MetaFingerprint {
-			text("meta "+key, have.Meta[key], want.Meta[key])
+			text("meta "+key, have.Meta.Of(key), want.Meta.Of(key))
 		}
 	}
 	changes = append(changes, compareChecks(want, have)...)
 	if len(changes) == 0 { // it differs with every other field, too
-		text("meta "+MetaFingerprint, have.Meta[MetaFingerprint], want.Meta[MetaFingerprint])
+		text("meta "+MetaFingerprint, have.Meta.Of(MetaFingerprint), want.Meta.Of(MetaFingerprint))
 	}
 	return changes
+}
+
+// keys returns those of both, sorted.
+func keys(a, b Meta) []string {
+	var all []string
+	for _, e := range slices.Concat(a, b) {
+		all = append(all, e.Key)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func tagged(a api.ServiceAddress) string {

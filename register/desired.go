@@ -3,7 +3,6 @@ package register
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/hashicorp/consul/api"
@@ -125,9 +124,9 @@ func (m Mapping) registration(s kvschema.Service, port int, node Node) (r Regist
 		Copies:  m.CopiesOf(s),
 		Nodes:   s.Nodes,
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Meta)) {
-		if size := len(r.Meta[name]); size > maxMetaValue {
-			return r, fmt.Errorf("meta %s would have %d bytes: Consul takes %d, so use a shorter key", name, size, maxMetaValue)
+	for _, e := range r.Meta {
+		if size := len(e.Value); size > maxMetaValue {
+			return r, fmt.Errorf("meta %s would have %d bytes: Consul takes %d, so use a shorter key", e.Key, size, maxMetaValue)
 		}
 	}
 	if r.Address, r.TaggedAddresses, err = addresses(s, port, node); err != nil {
@@ -137,7 +136,7 @@ func (m Mapping) registration(s kvschema.Service, port int, node Node) (r Regist
 		return r, err
 	}
 	if m.Token != "" {
-		r.Meta[MetaToken] = m.Token
+		r.Meta = r.Meta.With(MetaToken, m.Token)
 		r = r.noted("token " + m.Token)
 	}
 	return r, r.stamp()

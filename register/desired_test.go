@@ -17,13 +17,13 @@ import (
 
 func TestRegistration(t *testing.T) {
 	got := registration(t, service("shop/cart", 30080, withTags("a", "traefik.enable=true")))
-	fingerprint := got.Meta[register.MetaFingerprint] // see TestFingerprint
+	fingerprint := got.Meta.Of(register.MetaFingerprint) // see TestFingerprint
 	equal(t, register.Registration{
 		ID:   "k8s-registrar-default.shop.cart.http",
 		Name: "cart",
 		Port: 30080,
 		Tags: []string{"a", "traefik.enable=true"},
-		Meta: map[string]string{
+		Meta: register.NewMeta(map[string]string{
 			"managed-by":                "k8s-registrar",
 			"k8s-registrar-instance":    "default",
 			"k8s-registrar-key":         "kubernetes/deployments/shop/cart",
@@ -33,7 +33,7 @@ func TestRegistration(t *testing.T) {
 			"external-k8s-ns":           "shop",
 			"external-k8s-ref-kind":     "Service",
 			"external-k8s-ref-name":     "cart",
-		},
+		}),
 		Check: &health.Check{
 			CheckID:                "k8s-registrar-default.shop.cart.http.tcp",
 			Name:                   "NodePort",
@@ -152,7 +152,7 @@ func TestConflict(t *testing.T) {
 			d, found := mapping.Desired(kvschema.Tree{Services: tt.services, Problems: tt.problems}, node1)
 			var want, keep, problem []string
 			for _, r := range d.Want {
-				want = append(want, r.Meta["external-k8s-ns"])
+				want = append(want, r.Meta.Of("external-k8s-ns"))
 			}
 			for key := range d.Keep {
 				keep = append(keep, strings.Split(key, "/")[2])
@@ -325,9 +325,7 @@ func outside(d register.Desired) map[register.ID]register.Registration {
 
 // bare is a registration without what depends on the node or on the way it was sent.
 func bare(r register.Registration) register.Registration {
-	r.Meta, r.Check = maps.Clone(r.Meta), nil
-	delete(r.Meta, register.MetaFingerprint)
-	delete(r.Meta, register.MetaNonce)
+	r.Meta, r.Check = r.Meta.Without(register.MetaFingerprint).Without(register.MetaNonce), nil
 	return r
 }
 

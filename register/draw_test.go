@@ -92,8 +92,7 @@ func filledIn(address string, port int) map[string]api.ServiceAddress {
 
 // nonced is a service that was sent again with a nonce.
 func nonced(have register.Registered) register.Registered {
-	have.Meta = maps.Clone(have.Meta)
-	have.Meta[register.MetaNonce] = "n"
+	have.Meta = have.Meta.With(register.MetaNonce, "n")
 	if c, ok := have.Checks.Of(string(have.ID) + ".tcp"); ok && !strings.Contains(c.Notes, "#") {
 		c.Notes += " (#n)"
 		have.Checks = have.Checks.With(c)
@@ -111,9 +110,9 @@ func drawEdit(t *rapid.T, have *register.Registered) {
 		"address":      func() { have.Address = "10.9.9.9" },
 		"tags":         func() { have.Tags = append(have.Tags, "edited") },
 		"order":        func() { slices.Reverse(have.Tags) },
-		"meta changed": func() { have.Meta["external-k8s-ns"] = "edited" },
-		"meta added":   func() { have.Meta["added"] = "edited" },
-		"fingerprint":  func() { delete(have.Meta, register.MetaFingerprint) },
+		"meta changed": func() { have.Meta = have.Meta.With("external-k8s-ns", "edited") },
+		"meta added":   func() { have.Meta = have.Meta.With("added", "edited") },
+		"fingerprint":  func() { have.Meta = have.Meta.Without(register.MetaFingerprint) },
 		"nonce":        func() { *have = nonced(*have) },
 		"weights":      func() { have.Weights.Passing = 10 },
 		"tag override": func() { have.EnableTagOverride = true },

@@ -120,9 +120,9 @@ func writeRegistration(text *strings.Builder, r register.Registration) {
 	if r.Weights != nil {
 		fmt.Fprintf(text, "    weight %d, %d while warning\n", r.Weights.Passing, r.Weights.Warning)
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Meta)) {
-		if !strings.HasPrefix(name, "k8s-registrar-") && !strings.HasPrefix(name, "external-") && name != "managed-by" {
-			fmt.Fprintf(text, "    meta %s=%s\n", name, r.Meta[name])
+	for _, e := range r.Meta {
+		if !strings.HasPrefix(e.Key, "k8s-registrar-") && !strings.HasPrefix(e.Key, "external-") && e.Key != "managed-by" {
+			fmt.Fprintf(text, "    meta %s=%s\n", e.Key, e.Value)
 		}
 	}
 	if r.Check == nil {

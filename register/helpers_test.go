@@ -2,7 +2,6 @@ package register_test
 
 import (
 	"errors"
-	"maps"
 	"net/netip"
 	"strings"
 	"testing"
@@ -115,7 +114,7 @@ func shown(r register.Registration) register.Registered {
 		Address: r.Address,
 		Port:    r.Port,
 		Tags:    append([]string{}, r.Tags...),
-		Meta:    maps.Clone(r.Meta),
+		Meta:    r.Meta,
 		Weights: api.AgentWeights{Passing: 1, Warning: 1},
 	}
 	if c := r.Check; c != nil {

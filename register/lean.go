@@ -35,7 +35,7 @@ func (a Actual) recall(before Actual) Actual {
 // Lean returns the same in less memory: what is desired as it was before points to that.
 func (d Desired) Lean(before Desired) Desired {
 	for id, want := range d.Want {
-		if was, known := before.Want[id]; known && was.Meta[MetaFingerprint] == want.Meta[MetaFingerprint] {
+		if was, known := before.Want[id]; known && was.Meta.Of(MetaFingerprint) == want.Meta.Of(MetaFingerprint) {
 			was.Copies, was.Nodes = want.Copies, want.Nodes // the fingerprint is of what is sent
 			d.Want[id] = was
 		}
@@ -68,7 +68,7 @@ func (r Registered) lean(other Registered) Registered {
 	if len(r.Tags) > 0 && slices.Equal(r.Tags, other.Tags) {
 		r.Tags = other.Tags
 	}
-	if maps.Equal(r.Meta, other.Meta) {
+	if slices.Equal(r.Meta, other.Meta) {
 		r.Meta = other.Meta
 	}
 	r.Checks = r.Checks.lean(other.Checks)

@@ -186,7 +186,7 @@ func registered(s *api.AgentService) Registered {
 		Port:              s.Port,
 		TaggedAddresses:   s.TaggedAddresses,
 		Tags:              s.Tags,
-		Meta:              s.Meta,
+		Meta:              NewMeta(s.Meta),
 		Weights:           s.Weights,
 		EnableTagOverride: s.EnableTagOverride,
 	}

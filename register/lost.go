@@ -14,7 +14,7 @@ func Lost(desired Desired, actual Actual, index uint64) []string {
 	announced := desired.Announced()
 	var lost []string
 	for _, have := range actual.Ours {
-		created, err := strconv.ParseUint(have.Meta[MetaCreated], 10, 64)
+		created, err := strconv.ParseUint(have.Meta.Of(MetaCreated), 10, 64)
 		_, kept := desired.Keep[have.Key()]
 		if err == nil && created > index && !kept && !announced[have.Key()] {
 			lost = append(lost, have.Key())

@@ -192,7 +192,7 @@ func TestMetaOfAServiceStandsBesideOurs(t *testing.T) {
 	d, problems := m.Desired(kvschema.Tree{Services: []kvschema.Service{cart}}, node1)
 	equal(t, 0, len(problems))
 	plan := register.Plan{}.Refresh(d, actual(shown(d.Want[idOf(cart)])), map[register.ID]string{idOf(cart): "lost"}, "n")
-	got := plan.Steps[0].Want.Meta
+	got := plan.Steps[0].Want.Meta.Map()
 	if len(got) > 64 || got["k0"] != "v" || got[register.MetaManagedBy] != register.Program {
 		t.Errorf("%d keys: %v", len(got), got)
 	}
@@ -242,7 +242,7 @@ func TestEveryFieldIsRepaired(t *testing.T) {
 					ID: string(w.ID), Name: w.Name, Port: w.Port, Tags: w.Tags, Address: w.Address, Weights: w.Weights,
 					Meta: map[string]string{}, TaggedAddresses: map[string]api.ServiceAddress{},
 				}
-				maps.Copy(edited.Meta, w.Meta)
+				maps.Copy(edited.Meta, w.Meta.Map())
 				maps.Copy(edited.TaggedAddresses, w.TaggedAddresses)
 				edited.Checks = api.AgentServiceChecks{w.Check.Request()}
 				edit(edited)

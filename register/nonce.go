@@ -1,9 +1,6 @@
 package register
 
-import (
-	"fmt"
-	"maps"
-)
+import "fmt"
 
 // MetaNonce is in the meta of a service that had to be sent again though nothing in
 // it had changed.
@@ -19,8 +16,7 @@ func (r Registration) withNonce(nonce string) Registration {
 	if nonce == "" {
 		return r
 	}
-	r.Meta = maps.Clone(r.Meta)
-	r.Meta[MetaNonce] = nonce
+	r.Meta = r.Meta.With(MetaNonce, nonce)
 	return r.noted("#" + nonce)
 }
 

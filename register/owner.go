@@ -73,7 +73,7 @@ func (o Owner) Owns(id string, meta map[string]string) bool {
 
 // meta returns what a service of ours carries, without the fingerprint: what the Service
 // adds, and what every one has.
-func (o Owner) meta(s kvschema.Service) map[string]string {
+func (o Owner) meta(s kvschema.Service) Meta {
 	meta := map[string]string{}
 	maps.Copy(meta, s.Meta)
 	maps.Copy(meta, map[string]string{
@@ -86,5 +86,5 @@ func (o Owner) meta(s kvschema.Service) map[string]string {
 		metaKind:      "Service",
 		metaName:      s.Name,
 	})
-	return meta
+	return NewMeta(meta)
 }

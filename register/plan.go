@@ -109,7 +109,7 @@ func Diff(desired Desired, actual Actual) Plan {
 	stuck := map[string]bool{} // keys whose ID is taken
 	for _, id := range sortedIDs(desired.Want) {
 		have, ours := actual.Ours[id]
-		want := desired.Want[id].withNonce(have.Meta[MetaNonce])
+		want := desired.Want[id].withNonce(have.Meta.Of(MetaNonce))
 		_, taken := actual.Taken[id]
 		switch {
 		case taken:

@@ -186,7 +186,7 @@ func goal(d register.Desired, a register.Actual) map[register.ID]register.Regist
 			continue
 		}
 		now := shown(want)
-		if a.Ours[id].Meta[register.MetaNonce] != "" {
+		if a.Ours[id].Meta.Of(register.MetaNonce) != "" {
 			now = nonced(now) // it stays
 		}
 		for _, check := range now.Checks { // a live status is Consul's matter
@@ -256,7 +256,7 @@ func TestConsulsOwnAdditionsAreNoChange(t *testing.T) {
 			h.Checks = h.Checks.With(register.Check{ID: "_service_maintenance:" + string(h.ID), Name: "Service Maintenance Mode", Notes: "mine", Type: "maintenance", Status: "critical"})
 		}},
 		{"nonce", cart, func(h *register.Registered) {
-			h.Meta[register.MetaNonce] = "n"
+			h.Meta = h.Meta.With(register.MetaNonce, "n")
 			c, _ := h.Checks.Of(ours)
 			c.Notes += " (#n)"
 			h.Checks = h.Checks.With(c)
@@ -295,11 +295,11 @@ func TestChange(t *testing.T) {
 		{"tag changed", tcp, func(h *register.Registered) { h.Tags = []string{"a", "B"} }, []string{"tag: - B", "tag: + b"}},
 		{"order of tags", tcp, func(h *register.Registered) { h.Tags = []string{"b", "a"} }, []string{"order of tags: b a -> a b"}},
 		{"tag twice", tcp, func(h *register.Registered) { h.Tags = []string{"a", "a", "b"} }, []string{"order of tags: a a b -> a b"}},
-		{"meta changed", tcp, func(h *register.Registered) { h.Meta["external-source"] = "nomad" }, []string{"meta external-source: nomad -> kubernetes"}},
-		{"meta gone", tcp, func(h *register.Registered) { delete(h.Meta, "external-source") }, []string{"meta external-source: + kubernetes"}},
-		{"meta added", tcp, func(h *register.Registered) { h.Meta["x"] = "y" }, []string{"meta x: - y"}},
-		{"fingerprint", tcp, func(h *register.Registered) { h.Meta[register.MetaFingerprint] = "old" }, []string{"meta k8s-registrar-fingerprint: old -> FINGERPRINT"}},
-		{"nonce of the service only", tcp, func(h *register.Registered) { h.Meta[register.MetaNonce] = "n" }, []string{"check " + ours + ": " + check + " -> " + strings.Replace(check, "2s", "2s (#n)", 1)}},
+		{"meta changed", tcp, func(h *register.Registered) { h.Meta = h.Meta.With("external-source", "nomad") }, []string{"meta external-source: nomad -> kubernetes"}},
+		{"meta gone", tcp, func(h *register.Registered) { h.Meta = h.Meta.Without("external-source") }, []string{"meta external-source: + kubernetes"}},
+		{"meta added", tcp, func(h *register.Registered) { h.Meta = h.Meta.With("x", "y") }, []string{"meta x: - y"}},
+		{"fingerprint", tcp, func(h *register.Registered) { h.Meta = h.Meta.With(register.MetaFingerprint, "old") }, []string{"meta k8s-registrar-fingerprint: old -> FINGERPRINT"}},
+		{"nonce of the service only", tcp, func(h *register.Registered) { h.Meta = h.Meta.With(register.MetaNonce, "n") }, []string{"check " + ours + ": " + check + " -> " + strings.Replace(check, "2s", "2s (#n)", 1)}},
 		{"check gone", tcp, func(h *register.Registered) { h.Checks = nil }, []string{"check " + ours + ": + " + check}},
 		{"check edited", tcp, func(h *register.Registered) {
 			h.Checks = h.Checks.With(register.Check{ID: ours, Name: "NodePort", Type: "tcp", Notes: "edited"})
@@ -326,7 +326,7 @@ func TestChange(t *testing.T) {
 func TestRegistrationWithoutMeta(t *testing.T) {
 	id := register.ID(prefix + "shop.cart.http")
 	d := register.Desired{Want: map[register.ID]register.Registration{id: {ID: id, Name: "cart"}}}
-	have := register.Registered{ID: id, Name: "cart", Weights: api.AgentWeights{Passing: 1, Warning: 1}, Meta: map[string]string{"x": "y"}}
+	have := register.Registered{ID: id, Name: "cart", Weights: api.AgentWeights{Passing: 1, Warning: 1}, Meta: register.NewMeta(map[string]string{"x": "y"})}
 	plan := register.Diff(d, actual(have))
 	equal(t, []register.Change{{Field: "meta x", Have: "y"}}, plan.Steps[0].Changes)
 }
@@ -342,7 +342,7 @@ func changes(t *testing.T, s kvschema.Service, edit func(*register.Registered)) 
 	for _, step := range register.Diff(d, actual(have)).Steps {
 		equal(t, register.Update, step.Action)
 		for _, change := range step.Changes {
-			all = append(all, strings.ReplaceAll(change.String(), want.Meta[register.MetaFingerprint], "FINGERPRINT"))
+			all = append(all, strings.ReplaceAll(change.String(), want.Meta.Of(register.MetaFingerprint), "FINGERPRINT"))
 		}
 	}
 	return all

@@ -30,7 +30,7 @@ type Registration struct {
 	// Tags are sorted; Consul compares them in order.
 	Tags []string
 	// Meta includes the fingerprint.
-	Meta map[string]string
+	Meta Meta
 	// Check is nil for a port that no TCP check could reach.
 	Check *health.Check
 
@@ -41,18 +41,18 @@ type Registration struct {
 }
 
 // Key returns the KV key that asks for the registration.
-func (r Registration) Key() string { return r.Meta[MetaKey] }
+func (r Registration) Key() string { return r.Meta.Of(MetaKey) }
 
 // stamp puts the fingerprint into the meta. It makes visible that a check is
 // configured differently, which the agent's list of services does not show.
 func (r *Registration) stamp() error {
-	delete(r.Meta, MetaFingerprint)
+	r.Meta = r.Meta.Without(MetaFingerprint)
 	text, err := json.Marshal(r) // maps come out sorted
 	if err != nil {
 		return fmt.Errorf("encode registration: %w", err)
 	}
 	sum := sha256.Sum256(text)
-	r.Meta[MetaFingerprint] = hex.EncodeToString(sum[:16])
+	r.Meta = r.Meta.With(MetaFingerprint, hex.EncodeToString(sum[:16]))
 	return nil
 }
 
@@ -92,7 +92,7 @@ func (r Registration) request(status string) *api.AgentServiceRegistration {
 		TaggedAddresses: r.TaggedAddresses,
 		Port:            r.Port,
 		Tags:            r.Tags,
-		Meta:            r.Meta,
+		Meta:            r.Meta.Map(),
 		Weights:         r.Weights,
 	}
 	if r.Check != nil {
@@ -112,7 +112,7 @@ type Registered struct {
 	// TaggedAddresses include those that Consul fills in.
 	TaggedAddresses map[string]api.ServiceAddress
 	Tags            []string
-	Meta            map[string]string
+	Meta            Meta
 	// Weights are 1 and 1 unless somebody set others.
 	Weights api.AgentWeights
 	// EnableTagOverride is true only if somebody else set it.
@@ -123,7 +123,7 @@ type Registered struct {
 }
 
 // Key returns the KV key that asked for the registration.
-func (r Registered) Key() string { return r.Meta[MetaKey] }
+func (r Registered) Key() string { return r.Meta.Of(MetaKey) }
 
 // Status returns the worst status of the service's checks; passing without any, and
 // "maintenance" in maintenance mode, which is how Consul counts. It is empty if a check is

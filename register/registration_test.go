@@ -79,7 +79,7 @@ func TestFingerprintShowsEveryField(t *testing.T) {
 		"Address": func(r *register.Registration) { r.Address = "10.0.0.9" },
 		"Port":    func(r *register.Registration) { r.Port++ },
 		"Tags":    func(r *register.Registration) { r.Tags = []string{"b", "a"} },
-		"Meta":    func(r *register.Registration) { r.Meta["x"] = "y" },
+		"Meta":    func(r *register.Registration) { r.Meta = r.Meta.With("x", "y") },
 		"Check":   func(r *register.Registration) { r.Check = nil },
 		"Weights": func(r *register.Registration) { r.Weights = &api.AgentWeights{Passing: 1, Warning: 1} },
 		"TaggedAddresses": func(r *register.Registration) {
@@ -92,10 +92,10 @@ func TestFingerprintShowsEveryField(t *testing.T) {
 		if err := r.Stamp(); err != nil {
 			t.Fatal(err)
 		}
-		return r.Meta[register.MetaFingerprint]
+		return r.Meta.Of(register.MetaFingerprint)
 	}
 	unchanged := stamped(func(*register.Registration) {})
-	equal(t, registration(t, service("shop/cart", 30080, withTags("a", "b"))).Meta[register.MetaFingerprint], unchanged)
+	equal(t, registration(t, service("shop/cart", 30080, withTags("a", "b"))).Meta.Of(register.MetaFingerprint), unchanged)
 	seen := map[string]string{unchanged: "unchanged"}
 	for field := range reflect.TypeFor[register.Registration]().Fields() {
 		if field.Tag.Get("json") == "-" {
@@ -131,5 +131,5 @@ func fingerprint(t *testing.T, m register.Mapping, s kvschema.Service, node regi
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	return d.Want[idOf(s)].Meta[register.MetaFingerprint]
+	return d.Want[idOf(s)].Meta.Of(register.MetaFingerprint)
 }

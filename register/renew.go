@@ -1,7 +1,6 @@
 package register
 
 import (
-	"maps"
 	"net/netip"
 	"strings"
 )
@@ -14,7 +13,7 @@ func (m Mapping) Renew(desired Desired, actual Actual, node Node) {
 	for id, have := range actual.Ours {
 		_, wanted := desired.Want[id]
 		_, kept := desired.Keep[have.Key()]
-		if wanted || !kept || m.Token == "" || have.Meta[MetaToken] == m.Token {
+		if wanted || !kept || m.Token == "" || have.Meta.Of(MetaToken) == m.Token {
 			continue
 		}
 		if again, same := m.again(have, node); same {
@@ -33,11 +32,9 @@ func (m Mapping) again(have Registered, node Node) (Registration, bool) {
 		TaggedAddresses: have.TaggedAddresses,
 		Port:            have.Port,
 		Tags:            have.Tags,
-		Meta:            maps.Clone(have.Meta),
+		Meta:            have.Meta.Without(MetaNonce).With(MetaToken, m.Token),
 		Weights:         &have.Weights,
 	}
-	delete(r.Meta, MetaNonce)
-	r.Meta[MetaToken] = m.Token
 	for _, kind := range []string{"grpc", "http"} {
 		if _, there := have.Checks.Of(checkID(have.ID, kind)); there {
 			return r, false

@@ -19,7 +19,7 @@ func TestRenew(t *testing.T) {
 		{"kept", func(*register.Registered) {}, key, true},
 		{"kept, and edited by hand", func(h *register.Registered) { h.Tags, h.Port = []string{"mine"}, 30001 }, key, true},
 		{"not kept", func(*register.Registered) {}, "other", false},
-		{"with the token in force", func(h *register.Registered) { h.Meta[register.MetaToken] = "new" }, key, false},
+		{"with the token in force", func(h *register.Registered) { h.Meta = h.Meta.With(register.MetaToken, "new") }, key, false},
 		{"with another check", func(h *register.Registered) { h.Checks = h.Checks.With(register.Check{ID: string(id) + ".http"}) }, key, false},
 		{"with a check of another port", func(h *register.Registered) { h.Port = 1 }, key, false},
 		{"without a check", func(h *register.Registered) { h.Checks = nil }, key, true},
@@ -36,7 +36,7 @@ func TestRenew(t *testing.T) {
 			if !found {
 				return
 			}
-			equal(t, []any{have.Name, have.Port, have.Tags, "new"}, []any{again.Name, again.Port, again.Tags, again.Meta[register.MetaToken]})
+			equal(t, []any{have.Name, have.Port, have.Tags, "new"}, []any{again.Name, again.Port, again.Tags, again.Meta.Of(register.MetaToken)})
 			equal(t, len(have.Checks) > 0, again.Check != nil)
 			plan := register.Diff(desired, actual(have))
 			equal(t, []string{"update shop.cart.http"}, lines(plan.Steps))

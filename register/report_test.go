@@ -53,7 +53,7 @@ func TestReportErr(t *testing.T) {
 func TestLeft(t *testing.T) {
 	about := func(action register.Action, id, key, name string) register.Step {
 		step := register.Step{Action: action, ID: register.ID(id)}
-		meta := map[string]string{register.MetaKey: key}
+		meta := register.NewMeta(map[string]string{register.MetaKey: key})
 		if action == register.Remove {
 			step.Have = register.Registered{Name: name, Meta: meta}
 		} else {

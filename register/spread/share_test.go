@@ -17,7 +17,7 @@ import (
 // want is what is desired for a key.
 func want(key string, copies int) register.Registration {
 	return register.Registration{
-		ID: register.ID("id." + key), Name: key, Copies: copies, Meta: map[string]string{register.MetaKey: key},
+		ID: register.ID("id." + key), Name: key, Copies: copies, Meta: register.NewMeta(map[string]string{register.MetaKey: key}),
 	}
 }
 
@@ -132,7 +132,7 @@ func TestPortThatTheServiceLostIsALoss(t *testing.T) {
 	view := spread.View{Mode: spread.Shared, Self: "z", Members: named("a", "b")}
 	actual := holding("s", "s-metrics")
 	port := actual.Ours["id.s-metrics"]
-	port.Port, port.Meta = 1, map[string]string{register.MetaKey: "s"}
+	port.Port, port.Meta = 1, register.NewMeta(map[string]string{register.MetaKey: "s"})
 	actual.Ours["id.s-metrics"] = port
 	share := view.Share(desired(want("s", 1)), actual, map[string]bool{"s": true})
 	plan := register.Diff(share.Desired, actual)
