@@ -113,6 +113,9 @@ func (g *guard) keep(plan register.Plan, before register.Desired, restored []str
 // restore makes desired again what waits and is not registered any more, and returns
 // the keys of it.
 func (g *guard) restore(desired register.Desired, actual register.Actual) []string {
+	if len(g.held) == 0 {
+		return nil
+	}
 	var restored []string
 	moved := desired.Moved()
 	for key, registrations := range g.held {

@@ -120,8 +120,11 @@ func Compose(readings []*Reading) Tree {
 		readings = slices.SortedFunc(slices.Values(readings), ByKey)
 	}
 	var tree Tree
-	for _, r := range readings {
+	for i, r := range readings {
 		if r.service != nil {
+			if tree.Services == nil { // all at once: they are large
+				tree.Services = make([]Service, 0, len(readings)-i)
+			}
 			tree.Services = append(tree.Services, *r.service)
 		}
 		if r.err != nil {

@@ -56,11 +56,7 @@ func compare(want Registration, have Registered) []Change {
 		}
 	}
 	changes = append(changes, compareTags(want.Tags, have.Tags)...)
-	for _, key := range keys(want.Meta, have.Meta) {
-		if key != MetaFingerprint {
-			text("meta "+key, have.Meta.Of(key), want.Meta.Of(key))
-		}
-	}
+	changes = append(changes, compareMeta(want.Meta, have.Meta)...)
 	changes = append(changes, compareChecks(want, have)...)
 	if len(changes) == 0 { // it differs with every other field, too
 		text("meta "+MetaFingerprint, have.Meta.Of(MetaFingerprint), want.Meta.Of(MetaFingerprint))
@@ -68,14 +64,18 @@ func compare(want Registration, have Registered) []Change {
 	return changes
 }
 
-// keys returns those of both, sorted.
-func keys(a, b Meta) []string {
-	var all []string
-	for _, e := range slices.Concat(a, b) {
-		all = append(all, e.Key)
+// compareMeta leaves out the fingerprint.
+func compareMeta(want, have Meta) []Change {
+	if slices.Equal(want, have) {
+		return nil
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	var changes []Change
+	for _, key := range slices.Sorted(maps.Keys(union(want.Map(), have.Map()))) {
+		if key != MetaFingerprint && have.Of(key) != want.Of(key) {
+			changes = append(changes, Change{Field: "meta " + key, Have: have.Of(key), Want: want.Of(key)})
+		}
+	}
+	return changes
 }
 
 func tagged(a api.ServiceAddress) string {

@@ -35,9 +35,20 @@ type Annotation struct {
 // Annotations returns all annotations that Traefik 1.7 knows, in the order of
 // docs/traefik.md. Those of traefik.frontend. exist as traefik.frontends.NAME.
 // too, for one more router each.
-func Annotations() []Annotation {
-	return slices.Concat(serviceAnnotations(), backendAnnotations(), frontendAnnotations(),
-		authAnnotations(), headerAnnotations(), certificateAnnotations())
+func Annotations() []Annotation { return slices.Collect(eachAnnotation) }
+
+// eachAnnotation makes a group of them at a time: what is looked for is often in the first,
+// and thousands of Services are read.
+func eachAnnotation(yield func(Annotation) bool) {
+	for _, group := range []func() []Annotation{
+		serviceAnnotations, backendAnnotations, frontendAnnotations, authAnnotations, headerAnnotations, certificateAnnotations,
+	} {
+		for _, annotation := range group() {
+			if !yield(annotation) {
+				return
+			}
+		}
+	}
 }
 
 // known finds what Traefik 1.7 knows under a name. Those of several frontends are
@@ -48,7 +59,7 @@ func known(name string) (Annotation, bool) {
 			name = "traefik.frontend." + field
 		}
 	}
-	for _, annotation := range Annotations() {
+	for annotation := range eachAnnotation {
 		if annotation.matches(name) {
 			return annotation, true
 		}
@@ -58,7 +69,7 @@ func known(name string) (Annotation, bool) {
 
 // meant finds what a name differs from in case only.
 func meant(name string) (Annotation, bool) {
-	for _, annotation := range Annotations() {
+	for annotation := range eachAnnotation {
 		if strings.EqualFold(annotation.Name, name) {
 			return annotation, true
 		}
