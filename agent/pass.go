@@ -140,7 +140,9 @@ func (r *reconciler) prepare(ctx, looking context.Context, belief Belief) (Pass,
 	}
 	share := r.sharer.share(ctx, pass.Desired, pass.Actual, time.Now())
 	pass.Desired, pass.View, pass.Leaving = share.Desired, r.sharer.view, share.Leaving
-	pass.Actual = pass.Actual.Lean(pass.Desired)
+	if len(pass.Leaving) > 0 { // more is desired than what it was read for
+		pass.Actual = pass.Actual.Lean(pass.Desired)
+	}
 	r.mapping.Renew(pass.Desired, pass.Actual, r.node)
 	restored := r.guard.restore(pass.Desired, pass.Actual)
 	plan := register.Diff(pass.Desired, pass.Actual)

@@ -53,6 +53,9 @@ func (b Budget) Hold(plan Plan, desired Desired, owned int) Plan {
 // [Desired.Moved]. A further port is one, also if its Service stays: it has a name of its
 // own, which whoever asks for does not find any more.
 func (p Plan) Leaving(desired Desired) []Step {
+	if p.Count(Remove) == 0 {
+		return nil
+	}
 	moved := desired.Moved()
 	var leaving []Step
 	for _, step := range p.Steps {
