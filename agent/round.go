@@ -76,7 +76,8 @@ func (l *loop) carryOut(ctx context.Context, pass Pass, goOn func() bool) Pass {
 // turn.
 func cut(plan register.Plan) (register.Plan, []register.Step) {
 	rank := map[register.Action]int{register.Update: 0, register.Add: 1, register.Remove: 2}
-	plan.Steps = slices.SortedStableFunc(slices.Values(plan.Steps), func(a, b register.Step) int {
+	plan.Steps = slices.Clone(plan.Steps)
+	slices.SortStableFunc(plan.Steps, func(a, b register.Step) int {
 		return cmp.Compare(rank[a.Action], rank[b.Action])
 	})
 	waits := plan.Waits()

@@ -35,6 +35,9 @@ func (b Budget) Hold(plan Plan, desired Desired, owned int) Plan {
 			fresh++
 		}
 	}
+	if len(held) == 0 {
+		return plan
+	}
 	enough := b.Spent+fresh <= max(b.Min, (owned+b.Spent)*b.Percent/100)
 	kept := make([]Step, 0, len(plan.Steps))
 	for _, step := range plan.Steps {

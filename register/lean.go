@@ -2,6 +2,7 @@ package register
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/hashicorp/consul/api"
@@ -35,10 +36,17 @@ func (a Actual) recall(before Actual) Actual {
 // Lean returns the same in less memory: what is desired as it was before points to that.
 func (d Desired) Lean(before Desired) Desired {
 	for id, want := range d.Want {
-		if was, known := before.Want[id]; known && was.Meta.Of(MetaFingerprint) == want.Meta.Of(MetaFingerprint) {
+		was, known := before.Want[id]
+		switch {
+		case !known:
+			continue
+		case was.Meta.Of(MetaFingerprint) == want.Meta.Of(MetaFingerprint):
 			was.Copies, was.Nodes = want.Copies, want.Nodes // the fingerprint is of what is sent
-			d.Want[id] = was
+			want = was
+		case reflect.DeepEqual(was.Check, want.Check): // most changes are of tags
+			want.Check = was.Check
 		}
+		d.Want[id] = want
 	}
 	return d
 }

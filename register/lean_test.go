@@ -18,6 +18,17 @@ func TestLeanIsTheSame(t *testing.T) {
 	})
 }
 
+// TestCheckIsKeptOnce while everything but it changes.
+func TestCheckIsKeptOnce(t *testing.T) {
+	before := desired(t, service("shop/cart", 30080, withTags("a")), service("shop/web", 30081))
+	now := desired(t, service("shop/cart", 30080, withTags("b")), service("shop/web", 30082))
+	lean := desired(t, service("shop/cart", 30080, withTags("b")), service("shop/web", 30082)).Lean(before)
+	equal(t, now, lean)
+	cart, web := register.ID(prefix+"shop.cart.http"), register.ID(prefix+"shop.web.http")
+	equal(t, true, lean.Want[cart].Check == before.Want[cart].Check)
+	equal(t, false, lean.Want[web].Check == before.Want[web].Check)
+}
+
 // TestWhatIsAsBeforeIsKeptOnce: while everything changes, what the agent still holds is in
 // memory already.
 func TestWhatIsAsBeforeIsKeptOnce(t *testing.T) {

@@ -111,6 +111,7 @@ func (a Actual) anyOut(by func(Mark) bool) bool {
 func (p Plan) Maintain(m Maintenance, actual Actual) Plan {
 	planned := map[ID]bool{}
 	var steps, removals []Step
+	steps = slices.Grow(steps, len(p.Steps)) // each is large
 	for _, step := range p.Steps {
 		planned[step.ID] = true
 		if step.Action == Remove {
