@@ -35,7 +35,7 @@ type sequence struct {
 func fastest() sequence { return sequence{name: "2 at once", workers: 2} }
 
 // register registers all services on an agent.
-func (q sequence) register(ctx context.Context, node *consulproc.Process, p ports, services []measure.Service) error {
+func (q sequence) register(ctx context.Context, node *consulproc.Process, p *consulproc.Ports, services []measure.Service) error {
 	client, err := q.connect(node)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (q sequence) register(ctx context.Context, node *consulproc.Process, p port
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(q.workers)
 	for _, s := range services {
-		r := rival.Registration(s.Namespace, s.Name, s.Port, s.Tags(), p.of(s.Port))
+		r := rival.Registration(s.Namespace, s.Name, s.Port, s.Tags(), p.Of(s.Port))
 		r.Checks[0].Interval = fmt.Sprintf("%ds", 10*(1+len(services)/1000))
 		if q.request != nil {
 			q.request(r)

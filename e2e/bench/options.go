@@ -51,7 +51,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	flags.StringVar(&o.consul, "consul", "bin/consul", "the Consul `program`")
 	flags.StringVar(&o.registrar, "registrar", "bin/k8s-registrar", "the k8s-registrar `program`")
 	flags.StringVar(&o.template, "template", "bin/consul-template", "the consul-template `program`")
-	sizes := flags.String("sizes", "20,80,1000,2768,10000", "how many `services`")
+	sizes := flags.String("sizes", "20,80,1000,2768,10000", "how many `services`; none to write only what was measured before")
 	contenders := flags.String("contenders", "floor,careful,ours,template,plugin", "which `programs` to measure")
 	flags.IntVar(&o.coldRounds, "cold", 3, "`rounds` of cold starts, below 1,000 services; above, one")
 	flags.IntVar(&o.rounds, "rounds", 5, "`rounds` of single changes")
@@ -77,7 +77,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 
 // settle completes the options.
 func (o options) settle(sizes string) (options, error) {
-	for text := range strings.SplitSeq(sizes, ",") {
+	for text := range strings.FieldsFuncSeq(sizes, func(r rune) bool { return r == ',' }) {
 		size, err := strconv.Atoi(text)
 		if err != nil || size < 1 || size > maxServices {
 			return o, fmt.Errorf("sizes: %q is not a number from 1 to %d", text, maxServices)

@@ -23,7 +23,7 @@ type stage struct {
 	cluster    *consulproc.Cluster
 	server     *api.Client    // of the one server
 	agents     map[string]any // what is special in the configuration of client agents
-	ports      ports
+	ports      *consulproc.Ports
 	contenders []*contender
 	results    map[string]*contenderResult
 }
@@ -76,8 +76,11 @@ func (s *stage) prepare(ctx context.Context) error {
 	if s.server, err = newClient(s.cluster.Servers()[0].HTTPAddr()); err != nil {
 		return err
 	}
-	s.ports.address = s.cluster.Servers()[0].Address()
-	if err := s.ports.open(newTree(s.server, "", s.size)); err != nil {
+	var numbers []int
+	for _, service := range newTree(s.server, "", s.size).services {
+		numbers = append(numbers, service.Port)
+	}
+	if s.ports, err = consulproc.OpenPorts(s.cluster.Servers()[0].Address(), numbers); err != nil {
 		return err
 	}
 	for _, made := range []struct {
@@ -106,7 +109,7 @@ func (s *stage) ours() (*contender, error) {
 			s.options.registrar, "agent", "--consul-address=" + consul, "--key-path=" + c.tree.keyPath, "--telemetry-listen=",
 			// As the reference configuration recommends for so many.
 			fmt.Sprintf("--check-interval=%ds", 10*(1+s.size/1000)),
-			"--node-address=" + s.ports.address,
+			"--node-address=" + s.ports.Address(),
 			"--guard-allow-removals", // nobody is there to approve
 		}, nil
 	})
@@ -116,14 +119,14 @@ func (s *stage) ours() (*contender, error) {
 // what Consul needs for a registration depends on that.
 func (s *stage) floor() (*contender, error) {
 	return s.newContender(floorName, 1, func(c *contender, consul string) ([]string, error) {
-		return []string{s.options.self, "floor", "-consul", consul, "-prefix", c.tree.keyPath + "/", "-check", s.ports.of(c.tree.services[0].Port)}, nil
+		return []string{s.options.self, "floor", "-consul", consul, "-prefix", c.tree.keyPath + "/", "-check", s.ports.Of(c.tree.services[0].Port)}, nil
 	})
 }
 
 func (s *stage) careful() (*contender, error) {
 	return s.newContender(carefulName, s.size, func(c *contender, consul string) ([]string, error) {
 		return []string{
-			s.options.self, "careful", "-consul", consul, "-prefix", c.tree.keyPath + "/deployments/", "-address", s.ports.address,
+			s.options.self, "careful", "-consul", consul, "-prefix", c.tree.keyPath + "/deployments/", "-address", s.ports.Address(),
 			"-interval", fmt.Sprintf("%ds", 10*(1+s.size/1000)),
 		}, nil
 	})
@@ -163,5 +166,5 @@ func (s *stage) clear() error {
 	if s.cluster != nil {
 		errs = append(errs, s.cluster.Stop())
 	}
-	return errors.Join(append(errs, s.ports.close(), os.RemoveAll(s.dir))...)
+	return errors.Join(append(errs, s.ports.Close(), os.RemoveAll(s.dir))...)
 }

@@ -128,3 +128,27 @@ func TestClaimedAddressIsTaken(t *testing.T) {
 	}
 	must(t, claim.Close())
 }
+
+// TestOpenPorts: all are open until they are closed, and none if one of them is taken.
+func TestOpenPorts(t *testing.T) {
+	taken, stop, err := Listen("127.0.0.1:0")
+	must(t, err)
+	free, release, err := Listen("127.0.0.1:0")
+	must(t, err)
+	must(t, release())
+	if _, err := OpenPorts("127.0.0.1", []int{free, taken}); err == nil {
+		t.Error("a port that is taken is no error")
+	}
+	must(t, stop())
+	ports, err := OpenPorts("127.0.0.1", []int{free, taken})
+	must(t, err)
+	for _, number := range []int{free, taken} {
+		conn, err := net.Dial("tcp", ports.Of(number))
+		must(t, err)
+		must(t, conn.Close())
+	}
+	must(t, ports.Close())
+	if _, err := net.Dial("tcp", ports.Of(free)); err == nil {
+		t.Error("a port is open after Close")
+	}
+}
