@@ -189,7 +189,9 @@ func policyRemoved(s *stage) error {
 	if err := errors.Join(s.pass(2*time.Second), s.touch()); err != nil {
 		return err
 	}
-	if err := errors.Join(s.named(30*time.Second, noTreeWords()...), s.pass(hold), s.localWhole()); err != nil {
+	// The query that waits has the rights of before: what it may see now shows when it is asked
+	// again, and the time of that is up.
+	if err := errors.Join(s.named(75*time.Second, noTreeWords()...), s.pass(hold), s.localWhole()); err != nil {
 		return err
 	}
 	policy, _, err := s.server.ACL().PolicyCreate(&api.ACLPolicy{Name: "again-" + s.instance, Rules: s.rules()}, s.write())
