@@ -12,6 +12,7 @@ SEED ?= 1
 SIZES ?= 20,80,1000,2768,10000
 POINTS ?= 10x100x10,100x20x2,100x100x10,100x1000x50,1000x100x10
 CONTENDERS ?= ours,floor,careful
+CLIENTS ?= 20x20x2
 
 # What `k8s-registrar version` says. The date is the commit's, so that one commit builds one binary.
 git = $(shell TZ=UTC git $(1) 2>/dev/null || echo unknown)
@@ -62,9 +63,10 @@ bench: build bin/consul bin/consul-template ## Measure it beside the floor and c
 	go build -o bin/bench ./e2e/bench
 	bin/bench -sizes '$(SIZES)' -results dist/bench.json -docs docs
 
-fleet: bin/consul ## Measure what fleets of CONTENDERS at POINTS, agents x services x namespaces, cost Consul's servers, into docs
+fleet: bin/consul ## Measure what fleets of CONTENDERS cost Consul's servers, at POINTS with stand-ins and at CLIENTS with client agents, into docs
 	go build -o bin/fleet ./e2e/fleet
 	bin/fleet -points '$(POINTS)' -contenders '$(CONTENDERS)' -results dist/fleet.json -docs docs
+	bin/fleet -clients -points '$(CLIENTS)' -contenders '$(CONTENDERS)' -results dist/fleet.json -docs docs
 
 # -count=1: some tests build and run the program, which Go's cache of results cannot see.
 test: bin/consul ## Run all tests, those against a real Consul too, with the race detector

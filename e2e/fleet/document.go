@@ -67,17 +67,21 @@ func (r *results) changes() string {
 func (r *results) beside() string {
 	var rows [][]string
 	for _, f := range r.Fleets {
-		same := r.at(f.point)
-		if len(same) == 1 && f.Contender == oursName {
+		same := r.at(f.point, f.Clients)
+		if len(same) == 1 && f.Contender == oursName && !f.Clients {
 			continue
 		}
 		ratio := "-"
 		if ours := same[0]; f.Contender != oursName && ours.Contender == oursName && f.ChangeCPU > 0 {
 			ratio = fmt.Sprintf("%.2f", ours.ChangeCPU/f.ChangeCPU)
 		}
+		name, bytes := f.Contender, fmt.Sprintf("%.1f KB", f.ChangeBytes/1000)
+		if f.Clients {
+			name, bytes = name+", client agents", "-"
+		}
 		rows = append(rows, append(f.cells(),
-			f.Contender, ms(median(f.Change)), ms(median(f.ChangeLast)), fmt.Sprint(f.Lost),
-			fmt.Sprintf("%.2f ms", f.ChangeCPU), fmt.Sprintf("%.1f KB", f.ChangeBytes/1000), fmt.Sprintf("%.2f ms", f.OwnCPU), ratio,
+			name, ms(median(f.Change)), ms(median(f.ChangeLast)), fmt.Sprint(f.Lost),
+			fmt.Sprintf("%.2f ms", f.ChangeCPU), bytes, fmt.Sprintf("%.2f ms", f.OwnCPU), ratio,
 		))
 	}
 	if len(rows) == 0 {

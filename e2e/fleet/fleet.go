@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"runtime"
 	"sync"
@@ -36,6 +37,7 @@ type fleet struct {
 	arrivals  *arrivals
 	nodes     []*node
 	services  []measure.Service
+	ports     *consulproc.Ports // for the checks of client agents
 
 	cancel context.CancelFunc
 	agents sync.WaitGroup
@@ -62,8 +64,12 @@ func (f *fleet) prepare(ctx context.Context, serverCount int) (err error) {
 	}
 	// All nodes have one address here; on machines of their own each has its own limit.
 	https["limits"] = map[string]any{"http_max_conns_per_client": 15_000}
-	f.cluster, err = consulproc.Start(ctx, consulproc.Options{Binary: f.options.consul, Servers: serverCount, ServerConfig: https})
-	if err != nil {
+	options := consulproc.Options{Binary: f.options.consul, Servers: serverCount, ServerConfig: https}
+	if f.options.clients {
+		// Agents tell minutes later what the first probe of a new check said: a write for each.
+		options.Clients, options.Config = f.point.Agents, map[string]any{"check_update_interval": "24h"}
+	}
+	if f.cluster, err = consulproc.Start(ctx, options); err != nil {
 		return err
 	}
 	var addresses []string
@@ -79,12 +85,17 @@ func (f *fleet) prepare(ctx context.Context, serverCount int) (err error) {
 			Namespace: fmt.Sprintf("team-%02d", i%f.point.Namespaces), Name: fmt.Sprintf("service-%04d", i), Port: 30_000 + i, Version: 1,
 		})
 	}
+	var ports []int
 	for i := range f.services {
+		ports = append(ports, f.services[i].Port)
 		if err := f.put(ctx, &f.services[i]); err != nil {
 			return err
 		}
 	}
-	return nil
+	if f.options.clients {
+		f.ports, err = consulproc.OpenPorts(f.cluster.Servers()[0].Address(), ports)
+	}
+	return err
 }
 
 // put writes a service into the tree.
@@ -101,6 +112,9 @@ func (f *fleet) start(ctx context.Context) error {
 	ctx, f.cancel = context.WithCancel(ctx)
 	for i := range f.point.Agents {
 		n := newNode(i, f.servers, f.arrivals)
+		if f.options.clients {
+			n = n.behind(f.cluster.Clients()[i], f.ports.Address())
+		}
 		f.nodes = append(f.nodes, n)
 		run, err := f.program(n)
 		if err != nil {
@@ -124,6 +138,9 @@ func (f *fleet) newAgent(n *node) (*agent.Agent, error) {
 	cfg.Telemetry.Listen = ""
 	cfg.Check.InitialStatus = api.HealthPassing // there are no ports to dial
 	cfg.Guard.AllowRemovals = true              // nobody is there to approve
+	if f.options.clients {
+		cfg.Node.Address = netip.MustParseAddr(n.address)
+	}
 	if f.options.copies > 0 {
 		cfg.Spread.Copies, cfg.Telemetry.Announce = f.options.copies, daemons
 		cfg.Telemetry.Listen = "127.0.0.1:0"
@@ -228,7 +245,7 @@ func (f *fleet) close() error {
 		f.cancel()
 		f.agents.Wait()
 	}
-	errs := []error{os.RemoveAll(f.dir)}
+	errs := []error{os.RemoveAll(f.dir), f.ports.Close()}
 	if f.cluster != nil {
 		errs = append(errs, f.cluster.Stop())
 	}

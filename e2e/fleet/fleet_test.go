@@ -103,6 +103,38 @@ func TestSmallRivals(t *testing.T) {
 	}
 }
 
+// TestSmallFleetOfClients measures nodes that have a client agent of Consul each.
+func TestSmallFleetOfClients(t *testing.T) {
+	consul, err := consulproc.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	results := filepath.Join(t.TempDir(), "results.json")
+	var out, errors bytes.Buffer
+	args := []string{
+		"-consul=" + consul, "-points=2x5x2", "-clients", "-contenders=ours,floor,careful", "-changes=2", "-herd=1s", "-patience=1m", "-results=" + results,
+	}
+	if code := run(t.Context(), args, &out, &errors); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, &out, &errors)
+	}
+	all, err := load(results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all.Fleets) != 3 || len(all.Leaders) != 0 {
+		t.Fatalf("%d fleets and %d changes of leader, want 3 and 0", len(all.Fleets), len(all.Leaders))
+	}
+	for i, name := range contenderNames() {
+		f := all.Fleets[i]
+		if f.Contender != name || !f.Clients || f.Lost != 0 || len(f.Change) != 2 {
+			t.Errorf("%s lost %d of %d changes; want %s, and none", f.Contender, f.Lost, len(f.Change), name)
+		}
+		if !strings.Contains(out.String(), "| 2 | 5 | 2 | "+name+", client agents |") {
+			t.Errorf("%s is not in what is printed:\n%s", name, &out)
+		}
+	}
+}
+
 // TestContendersWriteAlike: what a node writes is as large whoever does it, and it holds all
 // services.
 func TestContendersWriteAlike(t *testing.T) {
@@ -172,6 +204,8 @@ func TestBeside(t *testing.T) {
 		{point: small, Contender: floorName, ChangeCPU: 1.5, Change: []float64{7}, ChangeLast: []float64{8}, Lost: 4, ChangeBytes: 2500, OwnCPU: 3},
 		{point: small, Contender: oursName, ChangeCPU: 3},
 		{point: other, Contender: floorName, ChangeCPU: 1},
+		{point: small, Contender: floorName, Clients: true, ChangeCPU: 2},
+		{point: small, Contender: oursName, Clients: true, ChangeCPU: 2.5, ChangeLast: []float64{6}},
 	} {
 		all.replace(f)
 	}
@@ -183,12 +217,14 @@ func TestBeside(t *testing.T) {
 		"| 3 | 10 | 2 | ours | 0 ms | 0 ms | 0 | 3.00 ms | 0.0 KB | 0.00 ms | - |",
 		"| 3 | 10 | 2 | floor | 7 ms | 8 ms | 4 | 1.50 ms | 2.5 KB | 3.00 ms | 2.00 |",
 		"| 3 | 10 | 2 | careful | 0 ms | 0 ms | 0 | 2.00 ms | 0.0 KB | 0.00 ms | 1.50 |",
+		"| 3 | 10 | 2 | ours, client agents | 0 ms | 6 ms | 0 | 2.50 ms | - | 0.00 ms | - |",
+		"| 3 | 10 | 2 | floor, client agents | 0 ms | 0 ms | 0 | 2.00 ms | - | 0.00 ms | 1.25 |",
 		"| 5 | 10 | 2 | floor | 0 ms | 0 ms | 0 | 1.00 ms | 0.0 KB | 0.00 ms | - |",
 	}
 	if !slices.Equal(rows[2:], want) {
 		t.Errorf("it is\n%s\nwant\n%s", strings.Join(rows[2:], "\n"), strings.Join(want, "\n"))
 	}
-	if text := all.text(); strings.Contains(text, "| 5 | 10 | 2 | 0") || strings.Count(text, "| 3 | 10 | 2 |") != 6+3 {
+	if text := all.text(); strings.Contains(text, "| 5 | 10 | 2 | 0") || strings.Count(text, "| 3 | 10 | 2 |") != 6+5 {
 		t.Errorf("another than ours is in a table of ours:\n%s", text)
 	}
 }

@@ -13,6 +13,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -40,6 +41,7 @@ type options struct {
 	deploy        int
 	herd          time.Duration // how long to watch what a restart does
 	leader        []int         // how many agents to change the leader under
+	clients       bool          // real client agents instead of stand-ins
 	copies        int           // from how many nodes a service is announced; 0: from all
 	patience      time.Duration
 	results, docs string // files
@@ -70,8 +72,9 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("fleet", flag.ContinueOnError)
 	flags.StringVar(&o.consul, "consul", "bin/consul", "the Consul `program`")
-	points := flags.String("points", "10x100x10,100x20x2,100x100x10,100x1000x50,1000x100x10", "agents x services x namespaces of each `fleet`")
+	points := flags.String("points", "10x100x10,100x20x2,100x100x10,100x1000x50,1000x100x10", "agents x services x namespaces of each `fleet`; none to write only what was measured before")
 	contenders := flags.String("contenders", oursName, "which `programs` to measure, each as a fleet of its own: "+strings.Join(contenderNames(), ","))
+	flags.BoolVar(&o.clients, "clients", false, "run a client agent of Consul for each agent, of 100 MB, and no stand-in: only what a change costs is measured")
 	flags.IntVar(&o.copies, "copies", 0, "announce each service from so many `nodes`; 0: from all")
 	flags.IntVar(&o.changes, "changes", 20, "single `changes`")
 	flags.IntVar(&o.deploy, "deploy", 100, "`services` that are deployed within a minute")
@@ -84,12 +87,15 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	if err := command.Parse(flags, args, stdout); err != nil {
 		return o, err
 	}
-	for text := range strings.SplitSeq(*points, ",") {
+	for text := range strings.FieldsFuncSeq(*points, func(r rune) bool { return r == ',' }) {
 		p, err := parsePoint(text)
 		if err != nil {
 			return o, fmt.Errorf("points: %w", err)
 		}
 		o.points = append(o.points, p)
+	}
+	if o.clients && o.copies > 0 {
+		return o, errors.New("clients: all nodes announce everything then, which -copies is not for")
 	}
 	var err error
 	if o.contenders, err = parseContenders(*contenders, o.copies); err != nil {
@@ -130,7 +136,7 @@ func measureAll(ctx context.Context, args []string, out io.Writer) error {
 			}
 		}
 	}
-	if slices.Contains(o.contenders, oursName) {
+	if slices.Contains(o.contenders, oursName) && !o.clients {
 		if err := measureLeaders(ctx, o, &all, out); err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ type part struct {
 // parts returns what is measured, in this order. What the others show is what a change costs.
 func (f *fleet) parts() []part {
 	all := []part{{"start", f.measureStart}, {"idle", f.measureIdle}, {"changes", f.measureChanges}}
-	if f.contender != oursName {
+	if f.contender != oursName || f.options.clients {
 		return append(all, part{"comparison", func(ctx context.Context, _ *fleetResult) error { return f.verify(ctx, f.services) }})
 	}
 	return append(all, part{"deploy", f.measureDeploy}, part{"restart of the server", f.measureRestart})
@@ -52,7 +52,7 @@ func measureFleet(ctx context.Context, o options, contender string, p point, out
 		return result, err
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
-	result = fleetResult{point: p, Contender: contender, Date: time.Now().UTC().Format("2006-01-02")}
+	result = fleetResult{point: p, Contender: contender, Clients: o.clients, Date: time.Now().UTC().Format("2006-01-02")}
 	for _, part := range f.parts() {
 		begun := time.Now()
 		if err := part.do(ctx, &result); err != nil {

@@ -9,37 +9,42 @@ import (
 // The model: the server's processor time for one change on one node, in milliseconds. The
 // constants are explained in docs/scaling.md.
 const (
-	// treeBell is one blocking query for the tree that wakes and is asked again, and
-	// treeBellKey what each key below its prefix adds. A tree that is watched in parts has
-	// manyBells that a change rings, one that is not has one.
-	treeBell, treeBellKey, manyBells, onePart = 0.30, 0.0002, 2.4, 32
+	// valuedBell is the query for a tree of one part, up to onePart services, that wakes with all
+	// values, and valuedKey what each of them adds.
+	valuedBell, valuedKey, onePart = 0.25, 0.010, 32
+	// treeBell is one blocking query for a part of a larger tree that wakes and is asked again,
+	// and treeBellKey what each key below its prefix adds. A change rings manyBells of them.
+	treeBell, treeBellKey, manyBells = 0.30, 0.0002, 2.4
 	// readFixed and readKey are a read of values.
 	readFixed, readKey = 0.15, 0.010
-	// registerFixed is one registration in the catalog, and registerService what each
-	// service that the node has already adds.
-	registerFixed, registerService = 1.0, 0.003
-	// catalogBells are the requests for the doorbells on the node's own services, which its own
-	// registration rings, and on its checks, which are asked for each ten seconds.
-	catalogBells, catalogBell, catalogBellService = 2.2, 0.30, 0.0001
+	// registerFixed is one registration that changes a service, and registerService what each
+	// service that the node has adds.
+	registerFixed, registerService = 0.55, 0.0008
+	// servicesBells is how often Consul goes through the node's services for the doorbell on
+	// them: its own registration rings it, and it is asked again.
+	servicesBells, servicesBell, servicesBellService = 2, 0.25, 0.0014
+	// checksBells is how often it goes through the checks for theirs: three times each ten
+	// seconds.
+	checksBells, checksBell, checksBellService = 0.75, 0.17, 0.0003
 	// confirms is how many times the catalog is asked for what was changed, for a change: every
 	// ten seconds while things change, which they do here every changePause.
-	confirms, confirmFixed, confirmService = 0.25, 0.6, 0.001
+	confirms, confirmFixed, confirmService = 0.25, 0.6, 0.0035
 	// looks is how many times all of it is compared: every minute.
-	looks, lookFixed, lookService = 0.042, 0.5, 0.040
+	looks, lookFixed, lookService = 0.042, 0.5, 0.026
 )
 
 // predicted returns the server's processor time for one change on one node.
 func predicted(p point) float64 {
 	services := float64(p.Services)
 	perNamespace := services / float64(p.Namespaces)
-	bells := manyBells
+	tree := manyBells*(treeBell+treeBellKey*perNamespace) + readFixed + readKey*perNamespace
 	if p.Services <= onePart {
-		bells = 1
+		tree = valuedBell + valuedKey*services
 	}
-	return bells*(treeBell+treeBellKey*perNamespace) +
-		readFixed + readKey*perNamespace +
+	return tree +
 		registerFixed + registerService*services +
-		catalogBells*(catalogBell+catalogBellService*services) +
+		servicesBells*(servicesBell+servicesBellService*services) +
+		checksBells*(checksBell+checksBellService*services) +
 		confirms*(confirmFixed+confirmService*services) +
 		looks*(lookFixed+lookService*services)
 }

@@ -29,6 +29,7 @@ type node struct {
 	servers           *servers
 	arrivals          *arrivals
 	server            sticky
+	client            *client // a real one; nil if this stands in for it
 
 	writing sync.Mutex // one registration at a time
 
@@ -40,6 +41,9 @@ type node struct {
 
 // RoundTrip implements [http.RoundTripper].
 func (n *node) RoundTrip(r *http.Request) (*http.Response, error) {
+	if n.client != nil {
+		return n.pass(r)
+	}
 	path, isAgents := strings.CutPrefix(r.URL.Path, "/v1/agent/")
 	if !isAgents {
 		return n.servers.forward(&n.server, r)

@@ -19,7 +19,10 @@ type results struct {
 type fleetResult struct {
 	point
 	Contender string `json:"contender"`
-	Date      string `json:"date"`
+	// Clients tells that each node had a client agent of Consul, and no stand-in. The requests
+	// and bytes that go to the servers are not known then.
+	Clients bool   `json:"clients,omitempty"`
+	Date    string `json:"date"`
 
 	// Start is about all agents starting at once, with an empty catalog: how long until
 	// all is in it, the server's processor time, and the requests in each second.
@@ -96,7 +99,13 @@ func (r *results) save(path string) error { return measure.Save(path, r) }
 
 // replace takes in a result, in the place of an earlier one of the same fleet.
 func (r *results) replace(fresh fleetResult) {
-	place := func(f fleetResult) int { return slices.Index(contenderNames(), f.Contender) }
+	place := func(f fleetResult) int {
+		place := slices.Index(contenderNames(), f.Contender)
+		if f.Clients {
+			place += len(contenderNames())
+		}
+		return place
+	}
 	r.Fleets = measure.Replace(r.Fleets, fresh, func(a, b fleetResult) int {
 		return cmp.Or(
 			cmp.Compare(a.Agents, b.Agents), cmp.Compare(a.Services, b.Services), cmp.Compare(a.Namespaces, b.Namespaces), cmp.Compare(place(a), place(b)),
@@ -104,14 +113,15 @@ func (r *results) replace(fresh fleetResult) {
 	})
 }
 
-// ours returns the fleets of the product.
+// ours returns the fleets of the product, of which everything was measured.
 func (r *results) ours() []fleetResult {
-	return slices.DeleteFunc(slices.Clone(r.Fleets), func(f fleetResult) bool { return f.Contender != oursName })
+	return slices.DeleteFunc(slices.Clone(r.Fleets), func(f fleetResult) bool { return f.Contender != oursName || f.Clients })
 }
 
-// at returns the fleets of one size, in the order of their contenders.
-func (r *results) at(p point) []fleetResult {
-	return slices.DeleteFunc(slices.Clone(r.Fleets), func(f fleetResult) bool { return f.point != p })
+// at returns the fleets of one size, with client agents or with stand-ins, in the order of
+// their contenders.
+func (r *results) at(p point, clients bool) []fleetResult {
+	return slices.DeleteFunc(slices.Clone(r.Fleets), func(f fleetResult) bool { return f.point != p || f.Clients != clients })
 }
 
 // replaceLeader does the same for a change of leader.
