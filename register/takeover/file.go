@@ -44,6 +44,9 @@ func (f file) read() (text []byte, inPlace, retired bool, err error) {
 
 // retire moves the file aside if it still says what was judged.
 func (f file) retire(judged []byte) error {
+	if err := f.untwin(); err != nil {
+		return err
+	}
 	if err := os.Rename(f.path, f.retired()); err != nil {
 		return fmt.Errorf("move the file aside: %w", err)
 	}
@@ -52,6 +55,23 @@ func (f file) retire(judged []byte) error {
 		return nil
 	}
 	return errors.Join(errChanged, err, f.restore())
+}
+
+// untwin makes sure that the two names are not those of one file, as restore leaves it when it
+// is killed: to move a file to another of its names does nothing, and says that all went well.
+func (f file) untwin() error {
+	here, err := os.Stat(f.path)
+	if err != nil {
+		return fmt.Errorf("move the file aside: %w", err)
+	}
+	aside, err := os.Stat(f.retired())
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(here, aside) {
+		return nil
+	}
+	if err := errors.Join(err, os.Remove(f.retired())); err != nil {
+		return fmt.Errorf("move the file aside: %w", err)
+	}
+	return nil
 }
 
 // restore puts the file back. One that is in place meanwhile is newer, and stays.
