@@ -36,14 +36,13 @@ type cover struct {
 // size is how many queries wait for it.
 func (c cover) size() int { return len(c.parts) + len(c.folders) }
 
-// places are where its doorbells hang, given how much is in the parts. Values come with the
-// ring where one part is the whole tree and they are few.
-func (c cover) places(sizes []part) map[place]bool {
+// places are where its doorbells hang, given what was read of the parts. Values come with
+// the ring where one part is the whole tree and they are few.
+func (c cover) places(parts []part) map[place]bool {
 	places := map[place]bool{}
 	for _, prefix := range c.parts {
-		i, known := partOf(sizes, prefix)
-		few := len(c.folders) == 0 && known && sizes[i].bytes <= fewBytes
-		places[place{prefix: prefix, valued: few}] = true
+		i, known := partOf(parts, prefix)
+		places[place{prefix: prefix, valued: len(c.folders) == 0 && known && parts[i].few}] = true
 	}
 	for _, prefix := range c.folders {
 		places[place{prefix: prefix, folder: true}] = true

@@ -36,8 +36,8 @@ type Snapshot struct {
 type part struct {
 	prefix string
 	index  uint64
-	// bytes is how much its values hold, or those of a part that it is one of.
-	bytes int
+	// few tells that it may be waited for with its values, see [values.few].
+	few bool
 }
 
 // seen returns the newest index at which a key is known to have been there.

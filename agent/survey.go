@@ -41,7 +41,7 @@ func (d *draft) divide(c cover) {
 	for _, prefix := range c.parts {
 		fresh := part{prefix: prefix}
 		if i, found := partOf(before, prefix); found {
-			fresh.index, fresh.bytes = before[i].index, before[i].bytes
+			fresh.index, fresh.few = before[i].index, before[i].few
 		}
 		d.next.parts = append(d.next.parts, fresh)
 	}
@@ -80,7 +80,7 @@ func (d *draft) take(prefix string, got values, at time.Time) (lost bool, err er
 		}
 	}
 	i, _ := partOf(d.next.parts, prefix)
-	d.next.parts[i].index, d.next.parts[i].bytes = got.index, got.bytes()
+	d.next.parts[i].index, d.next.parts[i].few = got.index, got.few()
 	d.next.Readings = merge(d.next.Readings, fresh, prefix)
 	if len(fresh) > 0 { // the index of a prefix without keys is not one of the tree
 		d.next.Index = max(d.next.Index, got.index)

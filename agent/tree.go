@@ -121,13 +121,14 @@ type values struct {
 	pairs api.KVPairs // sorted by Consul
 }
 
-// bytes is how much all values hold.
-func (v values) bytes() int {
-	var n int
+// few tells whether to wait for the values themselves: they are at most fewBytes, and Consul
+// would tell if it hid some. A reader who is not told has to ask again to find out.
+func (v values) few() bool {
+	var bytes int
 	for _, p := range v.pairs {
-		n += len(p.Value)
+		bytes += len(p.Value)
 	}
-	return n
+	return v.trusted && bytes <= fewBytes
 }
 
 // read reads all keys that begin with a prefix.
