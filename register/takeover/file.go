@@ -65,10 +65,13 @@ func (f file) untwin() error {
 		return fmt.Errorf("move the file aside: %w", err)
 	}
 	aside, err := os.Stat(f.retired())
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(here, aside) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case err == nil && os.SameFile(here, aside):
+		err = os.Remove(f.retired())
 	}
-	if err := errors.Join(err, os.Remove(f.retired())); err != nil {
+	if err != nil {
 		return fmt.Errorf("move the file aside: %w", err)
 	}
 	return nil
