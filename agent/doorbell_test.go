@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -35,18 +34,14 @@ func large(namespace string) (key, value string) {
 		`","annotations":{"notes":"` + strings.Repeat("x", fewBytes) + `"}},"spec":{"type":"ClusterIP","ports":[{"port":80}]}}`
 }
 
-// asked counts what was asked of the tree since a number of requests.
-func (r *rig) asked(since int) (names, values int) {
+// names counts how often names of the tree were asked for since a number of requests.
+func (r *rig) names(since int) (n int) {
 	for _, request := range r.consul.Requests()[since:] {
-		switch {
-		case request.Method != http.MethodGet || !strings.HasPrefix(request.Path, "/v1/kv/kubernetes/deployments"):
-		case request.Query.Has("recurse"):
-			values++
-		case request.Query.Has("keys"):
-			names++
+		if strings.HasPrefix(request.Path, "/v1/kv/kubernetes/deployments") && request.Query.Has("keys") {
+			n++
 		}
 	}
-	return names, values
+	return n
 }
 
 // A change in a small tree comes with the ring. A tree that has grown large is not read once a
@@ -72,7 +67,7 @@ func TestFewValuesComeWithTheRing(t *testing.T) {
 			c.SetKV(service("shop", "s001", 30001, row.name))
 			r.after(time.Second)
 			tags := strings.Join(c.Services()["k8s-registrar-default.shop.s001.http"].Tags, ",")
-			if names, values := r.asked(requests); names != row.names || values != row.values || tags != row.name {
+			if names, values := r.names(requests), len(r.reads(requests)); names != row.names || values != row.values || tags != row.name {
 				t.Errorf("%s: a change asked for names %d and values %d times, want %d and %d; tags %q", row.name, names, values, row.names, row.values, tags)
 			}
 		}
@@ -94,5 +89,24 @@ func TestLostRightsShowWithoutAChange(t *testing.T) {
 		r.holds(5)
 		c.Grant("t", rights)
 		r.after(time.Minute).ready(true)
+	})
+}
+
+// An anonymous reader is not told that values may not be seen any more. The next change is
+// asked about, and shows it.
+func TestAnAnonymousReaderAsksForValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		c.DenyByDefault()
+		c.Grant("", rights)
+		fill(c, 5)
+		r := start(t, c)
+		r.after(time.Minute).ready(true)
+		c.Revoke("")
+		c.TouchKV("kubernetes/deployments/shop/s000")
+		r.after(10 * time.Second).holds(5)
+		if s := r.status(); !strings.Contains(s.Watch.Error, "may not read the tree") {
+			t.Errorf("the watch says %q", s.Watch.Error)
+		}
 	})
 }

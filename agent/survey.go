@@ -39,11 +39,12 @@ func (d *draft) divide(c cover) {
 	before := d.next.parts
 	d.cover, d.next.parts = c, make([]part, 0, len(c.parts))
 	for _, prefix := range c.parts {
-		fresh := part{prefix: prefix}
+		var p part
 		if i, found := partOf(before, prefix); found {
-			fresh.index, fresh.few = before[i].index, before[i].few
+			p = before[i]
 		}
-		d.next.parts = append(d.next.parts, fresh)
+		p.prefix = prefix
+		d.next.parts = append(d.next.parts, p)
 	}
 }
 

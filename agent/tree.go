@@ -75,11 +75,16 @@ func (t tree) origin(meta *api.QueryMeta) origin {
 	}
 }
 
+// inTime bounds a query that may wait. Consul adds up to a sixteenth of the wait, so that
+// readers spread.
+func inTime(ctx context.Context, options queryOptions) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, options.WaitTime+options.WaitTime/16+readTimeout)
+}
+
 // ask waits as past says, and returns the names right below the prefix and the index that is
 // then current. The index is that of everything below, and the answer small.
 func (t tree) ask(ctx context.Context, prefix string, options queryOptions) ([]string, uint64, error) {
-	// Consul adds up to a sixteenth of the wait, so that readers spread.
-	ctx, cancel := context.WithTimeout(ctx, options.WaitTime+options.WaitTime/16+readTimeout)
+	ctx, cancel := inTime(ctx, options)
 	defer cancel()
 	names, meta, err := t.kv.Keys(prefix, "/", options.WithContext(ctx))
 	if err != nil {
@@ -133,8 +138,7 @@ func (v values) few() bool {
 
 // read reads all keys that begin with a prefix.
 func (t tree) read(ctx context.Context, prefix string, options queryOptions) (values, error) {
-	// Consul adds up to a sixteenth of the wait, so that readers spread.
-	ctx, cancel := context.WithTimeout(ctx, options.WaitTime+options.WaitTime/16+readTimeout)
+	ctx, cancel := inTime(ctx, options)
 	defer cancel()
 	pairs, meta, err := t.kv.List(prefix, options.WithContext(ctx))
 	if err != nil {
