@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/k8s-registrar/k8s-registrar/e2e/consulproc"
+	"github.com/k8s-registrar/k8s-registrar/e2e/measure"
 )
 
 // stage is one Consul with all contenders of one size.
@@ -66,11 +67,7 @@ func (s *stage) prepare(ctx context.Context) error {
 	if s.dir, err = os.MkdirTemp("", "bench-"); err != nil {
 		return err
 	}
-	// An agent hands on that the first probe of a new check said something, at random 2.5 to
-	// 7.5 minutes later: a write for each service of a cold start, which would count as the
-	// cost of the changes of that time.
-	lateOutput := map[string]any{"check_update_interval": "24h"}
-	if s.cluster, err = consulproc.Start(ctx, consulproc.Options{Binary: s.options.consul, Config: lateOutput}); err != nil {
+	if s.cluster, err = consulproc.Start(ctx, consulproc.Options{Binary: s.options.consul, Config: measure.LateOutput()}); err != nil {
 		return err
 	}
 	if s.server, err = newClient(s.cluster.Servers()[0].HTTPAddr()); err != nil {

@@ -76,7 +76,7 @@ func registerAll(ctx context.Context, client *api.Client, n *node, services []me
 	return nil
 }
 
-// checkOf returns what the check of a service would dial, if there were probes.
+// checkOf returns what the check of a service dials. Stand-ins probe nothing.
 func checkOf(n *node, s measure.Service) string { return fmt.Sprintf("%s:%d", n.address, s.Port) }
 
 // changing returns the services that change one by one: the floor watches no other than the

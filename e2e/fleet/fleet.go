@@ -66,8 +66,7 @@ func (f *fleet) prepare(ctx context.Context, serverCount int) (err error) {
 	https["limits"] = map[string]any{"http_max_conns_per_client": 15_000}
 	options := consulproc.Options{Binary: f.options.consul, Servers: serverCount, ServerConfig: https}
 	if f.options.clients {
-		// Agents tell minutes later what the first probe of a new check said: a write for each.
-		options.Clients, options.Config = f.point.Agents, map[string]any{"check_update_interval": "24h"}
+		options.Clients, options.Config = f.point.Agents, measure.LateOutput()
 	}
 	if f.cluster, err = consulproc.Start(ctx, options); err != nil {
 		return err
@@ -136,7 +135,7 @@ func (f *fleet) newAgent(n *node) (*agent.Agent, error) {
 	cfg := config.Default()
 	cfg.KeyPath = keyPath
 	cfg.Telemetry.Listen = ""
-	cfg.Check.InitialStatus = api.HealthPassing // there are no ports to dial
+	cfg.Check.InitialStatus = api.HealthPassing // stand-ins have no ports to dial
 	cfg.Guard.AllowRemovals = true              // nobody is there to approve
 	if f.options.clients {
 		cfg.Node.Address = netip.MustParseAddr(n.address)

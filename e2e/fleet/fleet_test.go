@@ -18,38 +18,35 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/e2e/measure"
 )
 
-// TestSmallFleet measures a fleet that is small and judges no time: every change has to
-// reach the catalog from every node, also after the server was away, and nothing may be
-// written at rest.
-func TestSmallFleet(t *testing.T) {
+// measured runs the command, and returns the results that it keeps and what it prints.
+func measured(t *testing.T, args ...string) (all results, printed string) {
+	t.Helper()
 	consul, err := consulproc.Binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	results, docs := filepath.Join(dir, "results.json"), filepath.Join(dir, scalingDocument)
-	if err := os.WriteFile(docs, []byte("<!-- begin measured -->\n<!-- end measured -->\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	path := filepath.Join(t.TempDir(), "results.json")
 	var out, errors bytes.Buffer
-	args := []string{
-		"-consul=" + consul, "-points=3x10x2", "-changes=3", "-deploy=5", "-herd=4s", "-leader=3", "-patience=1m",
-		"-results=" + results, "-docs=" + dir,
-	}
+	args = append([]string{"-consul=" + consul, "-patience=1m", "-results=" + path}, args...)
 	if code := run(t.Context(), args, &out, &errors); code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, &out, &errors)
 	}
-	text, err := os.ReadFile(results)
-	if err != nil {
+	if all, err = load(path); err != nil {
 		t.Fatal(err)
 	}
-	var all struct {
-		Fleets  []fleetResult
-		Leaders []herdResult
-	}
-	if err := json.Unmarshal(text, &all); err != nil {
+	return all, out.String()
+}
+
+// TestSmallFleet measures a fleet that is small and judges no time: every change has to
+// reach the catalog from every node, also after the server was away, and nothing may be
+// written at rest.
+func TestSmallFleet(t *testing.T) {
+	dir := t.TempDir()
+	docs := filepath.Join(dir, scalingDocument)
+	if err := os.WriteFile(docs, []byte("<!-- begin measured -->\n<!-- end measured -->\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	all, _ := measured(t, "-points=3x10x2", "-changes=3", "-deploy=5", "-herd=4s", "-leader=3", "-docs="+dir)
 	f := all.Fleets[0]
 	if f.Lost != 0 || f.Restart.Lost != 0 || all.Leaders[0].Lost != 0 {
 		t.Errorf("lost %d changes, %d after the restart and %d after the change of leader", f.Lost, f.Restart.Lost, all.Leaders[0].Lost)
@@ -70,22 +67,7 @@ func TestSmallFleet(t *testing.T) {
 // every node, in one write of each, and nothing is written at rest. A leader is changed under
 // ours only.
 func TestSmallRivals(t *testing.T) {
-	consul, err := consulproc.Binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	results := filepath.Join(t.TempDir(), "results.json")
-	var out, errors bytes.Buffer
-	args := []string{
-		"-consul=" + consul, "-points=3x10x2", "-contenders=floor,careful", "-changes=2", "-herd=1s", "-leader=3", "-patience=1m", "-results=" + results,
-	}
-	if code := run(t.Context(), args, &out, &errors); code != 0 {
-		t.Fatalf("exit code %d\n%s%s", code, &out, &errors)
-	}
-	all, err := load(results)
-	if err != nil {
-		t.Fatal(err)
-	}
+	all, out := measured(t, "-points=3x10x2", "-contenders=floor,careful", "-changes=2", "-herd=1s", "-leader=3")
 	if len(all.Fleets) != 2 || len(all.Leaders) != 0 {
 		t.Fatalf("%d fleets and %d changes of leader, want 2 and 0", len(all.Fleets), len(all.Leaders))
 	}
@@ -97,30 +79,15 @@ func TestSmallRivals(t *testing.T) {
 		if got := f.Requests["writes"]; got != 1 {
 			t.Errorf("%s: a change costs %v writes on a node, want 1", name, got)
 		}
-		if !strings.Contains(out.String(), "| 3 | 10 | 2 | "+name+" |") {
-			t.Errorf("%s is not in what is printed:\n%s", name, &out)
+		if !strings.Contains(out, "| 3 | 10 | 2 | "+name+" |") {
+			t.Errorf("%s is not in what is printed:\n%s", name, out)
 		}
 	}
 }
 
 // TestSmallFleetOfClients measures nodes that have a client agent of Consul each.
 func TestSmallFleetOfClients(t *testing.T) {
-	consul, err := consulproc.Binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	results := filepath.Join(t.TempDir(), "results.json")
-	var out, errors bytes.Buffer
-	args := []string{
-		"-consul=" + consul, "-points=2x5x2", "-clients", "-contenders=ours,floor,careful", "-changes=2", "-herd=1s", "-patience=1m", "-results=" + results,
-	}
-	if code := run(t.Context(), args, &out, &errors); code != 0 {
-		t.Fatalf("exit code %d\n%s%s", code, &out, &errors)
-	}
-	all, err := load(results)
-	if err != nil {
-		t.Fatal(err)
-	}
+	all, out := measured(t, "-points=2x5x2", "-clients", "-contenders=ours,floor,careful", "-changes=2", "-herd=1s")
 	if len(all.Fleets) != 3 || len(all.Leaders) != 0 {
 		t.Fatalf("%d fleets and %d changes of leader, want 3 and 0", len(all.Fleets), len(all.Leaders))
 	}
@@ -129,8 +96,8 @@ func TestSmallFleetOfClients(t *testing.T) {
 		if f.Contender != name || !f.Clients || f.Lost != 0 || len(f.Change) != 2 {
 			t.Errorf("%s lost %d of %d changes; want %s, and none", f.Contender, f.Lost, len(f.Change), name)
 		}
-		if !strings.Contains(out.String(), "| 2 | 5 | 2 | "+name+", client agents |") {
-			t.Errorf("%s is not in what is printed:\n%s", name, &out)
+		if !strings.Contains(out, "| 2 | 5 | 2 | "+name+", client agents |") {
+			t.Errorf("%s is not in what is printed:\n%s", name, out)
 		}
 	}
 }
@@ -300,26 +267,7 @@ func TestPoint(t *testing.T) {
 // TestSmallSpreadFleet announces each service from two of five nodes: a change costs two
 // writes, whoever they are.
 func TestSmallSpreadFleet(t *testing.T) {
-	consul, err := consulproc.Binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	results := filepath.Join(t.TempDir(), "results.json")
-	var out, errors bytes.Buffer
-	args := []string{
-		"-consul=" + consul, "-points=5x10x2", "-copies=2", "-changes=3", "-deploy=5", "-herd=4s", "-leader=", "-patience=1m", "-results=" + results,
-	}
-	if code := run(t.Context(), args, &out, &errors); code != 0 {
-		t.Fatalf("exit code %d\n%s%s", code, &out, &errors)
-	}
-	text, err := os.ReadFile(results)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all struct{ Fleets []fleetResult }
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
+	all, _ := measured(t, "-points=5x10x2", "-copies=2", "-changes=3", "-deploy=5", "-herd=4s", "-leader=")
 	f := all.Fleets[0]
 	if f.Lost != 0 || f.IdleWrites != 0 {
 		t.Errorf("lost %d changes, and %d writes at rest", f.Lost, f.IdleWrites)

@@ -8,7 +8,8 @@
 // does and does not do, and docs/scaling.md for what follows from that.
 //
 // With -contenders the same is measured of fleets of package rival's programs, so that it can
-// be told what of the cost nobody could avoid.
+// be told what of the cost nobody could avoid. With -clients nothing stands in: each node has a
+// client agent of Consul, and there are few.
 package main
 
 import (
