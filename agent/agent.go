@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/go-hclog"
@@ -159,25 +160,26 @@ func (a *Agent) watch(snapshots news[Snapshot], stirs, allowed news[struct{}]) *
 }
 
 func (a *Agent) servicesBell(loop *loop) *drift {
-	d := a.drift(loop, "services")
-	d.ask, d.pace, d.ring = askServices(a.client), rate.NewLimiter(rate.Every(bellPace), 1), loop.drift.put
+	d := a.drift(loop, "services", servicesPace)
+	d.ask, d.ring = askServices(a.client), loop.drift.put
 	return d
 }
 
 func (a *Agent) checksBell(loop *loop) *drift {
-	d := a.drift(loop, "checks")
-	d.ask, d.pace, d.shared = askChecks(a.client), rate.NewLimiter(rate.Every(checksPace), checksAtOnce), true
+	d := a.drift(loop, "checks", checksPace)
+	d.ask, d.shared = askChecks(a.client), true
 	d.ring = func(uint64) { loop.checks.put(struct{}{}) }
 	return d
 }
 
-func (a *Agent) drift(loop *loop, what string) *drift {
+func (a *Agent) drift(loop *loop, what string, pace time.Duration) *drift {
 	return &drift{
 		node: func(ctx context.Context) (string, error) {
 			node, err := a.reconciler.local.Node(ctx)
 			return node.Name, err
 		},
 		wait:  a.config.Watch.Wait,
+		pace:  newPace(rate.NewLimiter(rate.Every(pace), ringsAtOnce)),
 		back:  loop.returns,
 		voice: newVoice(a.log.Named("drift"), "watching this node's "+what+" in the catalog"),
 	}

@@ -12,12 +12,32 @@ import (
 const (
 	// bellPace is the least time between two rings of a doorbell.
 	bellPace = time.Second
-	// checksPace is that of the one of the checks, on the whole: it costs three requests
-	// each time, and rings for all that the checks find out. It may ring checksAtOnce times
-	// at once after a while.
-	checksPace   = 10 * time.Second
-	checksAtOnce = 6
+	// servicesPace and checksPace are those of the doorbells of the node's own entry, on the
+	// whole: for each ring the servers go through all of its services twice, or three times
+	// through all of its checks, which ring for all that they find out. They may ring
+	// ringsAtOnce times after a while without. So what is heard late is what others do while
+	// the node's services change all the time.
+	servicesPace = verifyPause
+	checksPace   = 3 * verifyPause
+	ringsAtOnce  = 6
 )
+
+// pace is all of the limits that a doorbell keeps.
+type pace []*rate.Limiter
+
+// newPace returns that of a doorbell which rings once in bellPace at most.
+func newPace(more ...*rate.Limiter) pace {
+	return append(pace{rate.NewLimiter(rate.Every(bellPace), 1)}, more...)
+}
+
+func (p pace) wait(ctx context.Context) error {
+	for _, limit := range p {
+		if err := limit.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // drift rings when what Consul's servers hold for this node changed, whoever changed
 // it, and when the local agent was away. It never says what changed: the reconcile
@@ -32,7 +52,7 @@ type drift struct {
 	// node learns the node's name, which may be another after the agent's restart.
 	node func(context.Context) (string, error)
 	wait time.Duration
-	pace *rate.Limiter
+	pace pace
 	// ring hears that something changed, and at which index; 0 where that does not tell.
 	ring  func(index uint64)
 	back  news[struct{}] // the agent was away
@@ -78,7 +98,7 @@ func (d *drift) follow(ctx context.Context, waits retry) error {
 		// once, and would be asked again at once. What only tells where to begin is
 		// followed at once, or a shared index would have moved on.
 		if !begins {
-			if err := d.pace.Wait(ctx); err != nil {
+			if err := d.pace.wait(ctx); err != nil {
 				return err
 			}
 		}

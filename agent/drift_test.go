@@ -9,7 +9,6 @@ import (
 
 	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/go-hclog"
-	"golang.org/x/time/rate"
 )
 
 // sharedIndex answers as Consul does for the checks of a node: only a change of this node
@@ -43,7 +42,7 @@ func TestDoorbellIsDeafToOtherNodes(t *testing.T) {
 		d := &drift{
 			ask: checks.ask, shared: true, wait: 55 * time.Second,
 			node: func(context.Context) (string, error) { return "node-1", nil },
-			pace: rate.NewLimiter(rate.Every(bellPace), 1),
+			pace: newPace(),
 			ring: heard.put, back: newNews[struct{}](),
 			voice: newVoice(hclog.NewNullLogger(), "watching"),
 		}

@@ -15,15 +15,18 @@ const (
 	longestEcho = time.Minute
 	// mostEchoes is how many services are asked for alone.
 	mostEchoes = 64
+	// fewServices is up to how many all of them are asked for instead: it costs the servers
+	// hardly more, and shows what others have changed.
+	fewServices = 32
 )
 
 // echo is what narrow passes have changed in the catalog. Each change makes a doorbell ring
 // as a change by somebody else does, but at an index at which one of these services was
 // changed. So it is enough to ask for these services, to learn that they have arrived and
 // who rang. A ring at another index may be somebody else's, or that of a removal, or of a
-// service that has changed again. What somebody else changes just before a change of ours,
-// within a second or while the loop is busy, rings at an index of ours: for that, everything
-// is asked for when the echo is old.
+// service that has changed again. What somebody else changes before a change of ours, when
+// nobody listens or the loop is busy, rings at an index of ours: for that, everything is
+// asked for when the echo is old.
 type echo struct {
 	// since is when the first of them was changed.
 	since time.Time
@@ -84,7 +87,16 @@ func (v *verifier) confirm(ctx context.Context, pass Pass, now time.Time) bool {
 		return false
 	case !v.free(now) || !v.echo.waits():
 		return true
+	case len(pass.Desired.Want) <= fewServices:
+		v.stirred = true
+		return false
 	}
+	return v.explain(ctx, pass, now)
+}
+
+// explain asks for what narrow passes have changed, and tells whether it has arrived and is
+// all that rang.
+func (v *verifier) explain(ctx context.Context, pass Pass, now time.Time) bool {
 	ids := slices.Sorted(maps.Keys(v.echo.touched))
 	if len(ids) > 0 {
 		all, indexes, err := v.local.Arrived(ctx, pass.Node, pass.Desired, ids, v.token())

@@ -12,11 +12,14 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/register/consultest"
 )
 
-// stir changes one service after the other, and never one of the last ten. Soon after the
-// ninth it does harm.
-func (r *rig) stir(every, d time.Duration, harm func()) {
+// stir changes one service after the other, and never one of the last ten of fifty. Soon after
+// the ninth it does harm.
+func (r *rig) stir(every, d time.Duration, harm func()) { r.stirSome(40, every, d, harm) }
+
+// stirSome changes none but the first n.
+func (r *rig) stirSome(n int, every, d time.Duration, harm func()) {
 	for i := range int(d / every) {
-		r.consul.SetKV(service("shop", fmt.Sprintf("s%03d", i%40), 32000+i, ""))
+		r.consul.SetKV(service("shop", fmt.Sprintf("s%03d", i%n), 32000+i, ""))
 		if r.after(every / 3); i == 8 {
 			harm()
 		}
@@ -72,6 +75,61 @@ func TestOwnChangesAreTold(t *testing.T) {
 	})
 }
 
+// questions counts how often a doorbell of the catalog was asked, and how often it was asked
+// for some services alone.
+func (r *rig) questions(since int, path string) (doorbell, some int) {
+	for _, request := range r.consul.Requests()[since:] {
+		switch filter := request.Query.Get("filter"); {
+		case !strings.HasPrefix(request.Path, path) || filter == "":
+		case strings.Contains(filter, "matches"):
+			some++
+		default:
+			doorbell++
+		}
+	}
+	return doorbell, some
+}
+
+// For each ring the servers go through all services of the node, so a doorbell that would ring
+// all the time is not asked all the time.
+func TestADoorbellRestsWhileThingsChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := startLarge(t)
+		r.after(5 * time.Minute)
+		requests := len(c.Requests())
+		r.stir(700*time.Millisecond, 5*time.Minute, func() {})
+		most := ringsAtOnce + int(5*time.Minute/servicesPace) + 1
+		if doorbell, _ := r.questions(requests, "/v1/catalog/node-services/"); doorbell > most {
+			t.Errorf("in five minutes of changes the doorbell of the services was asked %d times, want at most %d", doorbell, most)
+		}
+		most = 2 * (ringsAtOnce + int(5*time.Minute/checksPace) + 1) // where to begin, and what comes then
+		if doorbell, _ := r.questions(requests, "/v1/health/node/"); doorbell > most {
+			t.Errorf("that of the checks was asked %d times, want at most %d", doorbell, most)
+		}
+	})
+}
+
+// Of a few services all are asked for, so that nothing that others do hides for long.
+func TestFewServicesHideNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, fewServices)
+		c.Fault(slowestLook)
+		r := start(t, c)
+		r.after(5 * time.Minute)
+		requests := len(c.Requests())
+		r.stirSome(20, 1500*time.Millisecond, 15*time.Second+2*verifyPause+patienceWithSync, func() {
+			c.CatalogDeregister("k8s-registrar-default.shop.s025.http")
+		})
+		if got := len(c.CatalogServices()); got != fewServices {
+			t.Errorf("%d services in the catalog, want %d", got, fewServices)
+		}
+		if _, some := r.questions(requests, ""); some > 0 {
+			t.Errorf("%d questions were for some services alone", some)
+		}
+	})
+}
+
 // Where looks are fast the agent is looked at often, and the catalog still is not.
 func TestLateRingsOfChecksAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -86,47 +144,59 @@ func TestLateRingsOfChecksAreTold(t *testing.T) {
 }
 
 // What others change while we change other things is seen as soon as it is told apart from
-// them, and what becomes of our own changes in any case.
+// them: soon if the doorbell was heard between, and else when everything is looked at. What
+// becomes of our own changes is seen in any case.
 func TestOwnChangesHideNothing(t *testing.T) {
+	const (
+		mend = patienceWithSync + verifyPause // from when it is seen
+		soon = verifyPause
+	)
 	ours, other := "k8s-registrar-default.shop.s008.http", "k8s-registrar-default.shop.s045.http"
 	for what, tt := range map[string]struct {
-		harm   func(c *consultest.Consul)
-		within time.Duration
+		harm func(c *consultest.Consul)
+		// within is how long it takes while the doorbell is heard at once, and busy while
+		// there are too many changes for that.
+		within, busy time.Duration
 	}{
 		"a change of ours does not arrive": {func(c *consultest.Consul) {
 			c.Fault(consultest.FirstOf(slowestLook, consultest.Times(1, consultest.On(http.MethodPut, "/v1/agent/service/register", consultest.Fault{NoCatalog: true}))))
-		}, verifyPause + patienceWithSync + verifyPause},
-		"ours is removed in the catalog":    {func(c *consultest.Consul) { c.CatalogDeregister(ours) }, verifyPause + patienceWithSync + verifyPause},
-		"another is removed in the catalog": {func(c *consultest.Consul) { c.CatalogDeregister(other) }, verifyPause + patienceWithSync + verifyPause},
-		"ours is removed by hand":           {func(c *consultest.Consul) { c.Operator().Agent().ServiceDeregister(ours) }, verifyPause + mostPutOff},  //nolint:errcheck // seen below
-		"another is removed by hand":        {func(c *consultest.Consul) { c.Operator().Agent().ServiceDeregister(other) }, verifyPause + mostPutOff}, //nolint:errcheck // seen below
+		}, soon + mend, soon + mend},
+		"ours is removed in the catalog":    {func(c *consultest.Consul) { c.CatalogDeregister(ours) }, soon + mend, soon + mend},
+		"another is removed in the catalog": {func(c *consultest.Consul) { c.CatalogDeregister(other) }, soon + mend, longestEcho + mend},
+		"ours is removed by hand":           {func(c *consultest.Consul) { c.Operator().Agent().ServiceDeregister(ours) }, soon + mostPutOff, soon + mostPutOff},          //nolint:errcheck // seen below
+		"another is removed by hand":        {func(c *consultest.Consul) { c.Operator().Agent().ServiceDeregister(other) }, soon + mostPutOff, longestPause + mostPutOff}, //nolint:errcheck // seen below
 		"another is removed in the catalog, and the first look fails": {func(c *consultest.Consul) {
 			c.Fault(consultest.FirstOf(slowestLook, consultest.Times(1, wholeCatalog(consultest.Fault{Status: http.StatusInternalServerError}))))
 			c.CatalogDeregister(other)
-		}, 2*verifyPause + patienceWithSync + verifyPause},
+		}, 2*soon + mend, longestEcho + soon + mend},
 		"another is removed in the catalog just before a change of ours": {func(c *consultest.Consul) {
 			c.SetKV(service("shop", "s048", 33001, ""))
 			time.Sleep(100 * time.Millisecond) // it rang twice, and is not asked again for a while
 			c.CatalogDeregister(other)
 			c.SetKV(service("shop", "s049", 33000, ""))
-		}, longestEcho + patienceWithSync + verifyPause},
+		}, longestEcho + mend, longestEcho + mend},
 	} {
-		t.Run(what, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c, r := startFaulty(t, slowestLook, func(cfg *config.Config) { cfg.Reconcile.Resync, cfg.Reconcile.Verify = time.Hour, time.Hour })
-				r.after(5 * time.Minute)
-				r.stir(1500*time.Millisecond, 15*time.Second+tt.within, func() { tt.harm(c) })
-				r.holds(50)
-				if got := len(c.CatalogServices()); got != 50 {
-					t.Errorf("%d services in the catalog, want 50", got)
-				}
-				for id, local := range c.Services() {
-					if held := c.CatalogServices()[id]; held.Port != local.Port {
-						t.Errorf("%s has port %d in the catalog, want %d", id, held.Port, local.Port)
+		for every, within := range map[time.Duration]time.Duration{
+			servicesPace * 6 / 5:    tt.within,
+			1500 * time.Millisecond: tt.busy,
+		} {
+			t.Run(fmt.Sprintf("%s, a change each %s", what, every), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					c, r := startFaulty(t, slowestLook, func(cfg *config.Config) { cfg.Reconcile.Resync, cfg.Reconcile.Verify = time.Hour, time.Hour })
+					r.after(5 * time.Minute)
+					r.stir(every, 10*every+within, func() { tt.harm(c) })
+					r.holds(50)
+					if got := len(c.CatalogServices()); got != 50 {
+						t.Errorf("%d services in the catalog, want 50", got)
 					}
-				}
+					for id, local := range c.Services() {
+						if held := c.CatalogServices()[id]; held.Port != local.Port {
+							t.Errorf("%s has port %d in the catalog, want %d", id, held.Port, local.Port)
+						}
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

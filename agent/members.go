@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
-	"golang.org/x/time/rate"
 
 	"github.com/k8s-registrar/k8s-registrar/config"
 	"github.com/k8s-registrar/k8s-registrar/register"
@@ -261,7 +260,7 @@ func (a *Agent) bell(heard news[daemons], ask func(context.Context, *api.QueryOp
 		},
 		node:  func(context.Context) (string, error) { return "", nil }, // it is about all nodes
 		wait:  a.config.Watch.Wait,
-		pace:  rate.NewLimiter(rate.Every(bellPace), 1),
+		pace:  newPace(),
 		ring:  func(uint64) {}, // what matters is what was heard
 		back:  newNews[struct{}](),
 		voice: newVoice(a.log.Named("spread"), "watching the daemons in the catalog"),

@@ -15,13 +15,15 @@ import (
 )
 
 const (
-	// settleTime lets what follows a start come to its end.
-	settleTime = 12 * time.Second
+	// settleTime lets what follows a start come to its end: an agent looks at everything that
+	// it has written, a minute later at most.
+	settleTime = 75 * time.Second
 	// changePause lies between two changes: what the agents do later about a change, such
 	// as a look at the catalog, belongs to its cost.
 	changePause = 2500 * time.Millisecond
-	// idleTime is over what time rest is measured.
-	idleTime = 30 * time.Second
+	// idleTime is over what time rest is measured: queries that nothing wakes are asked again
+	// about once in it.
+	idleTime = time.Minute
 	// startPerService is how long a service may take to be in the catalog when all start.
 	startPerService = 20 * time.Millisecond
 	// deployTime is the time in which services are deployed.
@@ -111,10 +113,18 @@ func (f *fleet) measureIdle(ctx context.Context, result *fleetResult) error {
 }
 
 // settle is how long what follows a start takes to come to its end.
-func (f *fleet) settle() time.Duration { return min(settleTime, f.options.herd) }
+func (f *fleet) settle() time.Duration { return f.inShort(settleTime) }
 
-// idleTime is shorter where all is over soon anyway.
-func (f *fleet) idleTime() time.Duration { return min(idleTime, f.options.herd) }
+// idleTime is over what time rest is measured.
+func (f *fleet) idleTime() time.Duration { return f.inShort(idleTime) }
+
+// inShort is shorter where it only matters that it can be done.
+func (f *fleet) inShort(d time.Duration) time.Duration {
+	if f.options.herd < time.Minute {
+		return min(d, f.options.herd)
+	}
+	return d
+}
 
 // measureChanges changes one service after the other.
 func (f *fleet) measureChanges(ctx context.Context, result *fleetResult) error {
