@@ -21,15 +21,17 @@ const (
 	// service that the node has adds.
 	registerFixed, registerService = 0.55, 0.0008
 	// servicesBells is how often Consul goes through the node's services for the doorbell on
-	// them: its own registration rings it, and it is asked again.
-	servicesBells, servicesBell, servicesBellService = 2, 0.25, 0.0014
-	// checksBells is how often it goes through the checks for theirs: three times each ten
-	// seconds.
-	checksBells, checksBell, checksBellService = 0.75, 0.17, 0.0003
+	// them: of 40 changes the first six make it ring, which takes two times, and then it rings
+	// late, every ten seconds, which takes one.
+	servicesBells, servicesBell, servicesBellService = 0.55, 0.25, 0.0014
+	// checksBells is how often it goes through the checks for theirs: three times for each of
+	// the first six changes, and then every thirty seconds.
+	checksBells, checksBell, checksBellService = 0.7, 0.17, 0.0003
 	// confirms is how many times the catalog is asked for what was changed, for a change: every
-	// ten seconds while things change, which they do here every changePause.
-	confirms, confirmFixed, confirmService = 0.25, 0.6, 0.0035
-	// looks is how many times all of it is compared: every minute.
+	// ten seconds while things change, which they do here every changePause. All of up to
+	// allServices are asked for then.
+	confirms, confirmFixed, confirmService, allServices = 0.25, 0.6, 0.0035, 32
+	// looks is how many times all of more than that are compared: every minute.
 	looks, lookFixed, lookService = 0.042, 0.5, 0.026
 )
 
@@ -41,12 +43,15 @@ func predicted(p point) float64 {
 	if p.Services <= onePart {
 		tree = valuedBell + valuedKey*services
 	}
+	confirmed := confirms*(confirmFixed+confirmService*services) + looks*(lookFixed+lookService*services)
+	if p.Services <= allServices {
+		confirmed = confirms * (lookFixed + lookService*services)
+	}
 	return tree +
 		registerFixed + registerService*services +
 		servicesBells*(servicesBell+servicesBellService*services) +
 		checksBells*(checksBell+checksBellService*services) +
-		confirms*(confirmFixed+confirmService*services) +
-		looks*(lookFixed+lookService*services)
+		confirmed
 }
 
 func (r *results) model() string {
