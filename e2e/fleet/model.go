@@ -31,8 +31,10 @@ const (
 	// ten seconds while things change, which they do here every changePause. All of up to
 	// allServices are asked for then.
 	confirms, confirmFixed, confirmService, allServices = 0.25, 0.6, 0.0035, 32
-	// looks is how many times all of more than that are compared: every minute.
-	looks, lookFixed, lookService = 0.042, 0.5, 0.026
+	// looks is how many times all of more than that are compared: every minute. More than
+	// oneAnswer are asked for in parts, and for each Consul goes through all of them, as it does
+	// to confirm.
+	looks, lookFixed, lookService, oneAnswer = 0.042, 0.5, 0.026, 512
 )
 
 // predicted returns the server's processor time for one change on one node.
@@ -43,9 +45,13 @@ func predicted(p point) float64 {
 	if p.Services <= onePart {
 		tree = valuedBell + valuedKey*services
 	}
-	confirmed := confirms*(confirmFixed+confirmService*services) + looks*(lookFixed+lookService*services)
+	some, all := confirmFixed+confirmService*services, lookFixed+lookService*services
+	if p.Services > oneAnswer {
+		all += (2 + services/oneAnswer) * some
+	}
+	confirmed := confirms*some + looks*all
 	if p.Services <= allServices {
-		confirmed = confirms * (lookFixed + lookService*services)
+		confirmed = confirms * all
 	}
 	return tree +
 		registerFixed + registerService*services +
