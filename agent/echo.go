@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -10,9 +11,10 @@ import (
 )
 
 const (
-	// longestEcho is how long the catalog is asked for nothing but what narrow passes have
-	// changed, while nobody else seems to change anything.
-	longestEcho = time.Minute
+	// longestEcho is how long at most the catalog is asked for nothing but what narrow passes
+	// have changed, while nobody else seems to change anything: about a minute. A fleet hears of
+	// a change at the same time, and is not to ask for everything at the same time.
+	longestEcho = 75 * time.Second
 	// mostEchoes is how many services are asked for alone.
 	mostEchoes = 64
 	// fewServices is up to how many all of them are asked for instead: it costs the servers
@@ -28,8 +30,8 @@ const (
 // nobody listens or the loop is busy, rings at an index of ours: for that, everything is
 // asked for when the echo is old.
 type echo struct {
-	// since is when the first of them was changed.
-	since time.Time
+	// due is when everything is asked for; zero while nothing was changed.
+	due time.Time
 	// touched are those that have not been seen in the catalog yet.
 	touched map[register.ID]struct{}
 	// heard are the indexes at which the doorbell of the services has rung since, and is not
@@ -41,8 +43,8 @@ type echo struct {
 
 // add takes over what was changed.
 func (e *echo) add(ids []register.ID, now time.Time) {
-	if e.since.IsZero() {
-		e.since = now
+	if e.due.IsZero() {
+		e.due = now.Add(longestEcho*3/5 + rand.N(longestEcho*2/5))
 	}
 	if e.touched == nil {
 		e.touched = map[register.ID]struct{}{}
@@ -56,7 +58,7 @@ func (e *echo) add(ids []register.ID, now time.Time) {
 // A ring of the checks has no index of theirs, and may be late, so it need not be: everything
 // is asked for anyway when the echo is old.
 func (e *echo) foreign(why call) bool {
-	return why == callDrift || why == callChecks && e.since.IsZero()
+	return why == callDrift || why == callChecks && e.due.IsZero()
 }
 
 // ring takes over that a doorbell has rung that may be our own.
@@ -68,7 +70,7 @@ func (e *echo) ring(why call, index uint64) {
 
 // old tells whether everything is to be asked for.
 func (e *echo) old(now time.Time) bool {
-	return len(e.touched) > mostEchoes || !e.since.IsZero() && now.Sub(e.since) >= longestEcho
+	return len(e.touched) > mostEchoes || !e.due.IsZero() && !now.Before(e.due)
 }
 
 // waits tells whether there is something to confirm.

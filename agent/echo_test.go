@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/k8s-registrar/k8s-registrar/config"
+	"github.com/k8s-registrar/k8s-registrar/register"
 	"github.com/k8s-registrar/k8s-registrar/register/consultest"
 )
 
@@ -109,6 +110,25 @@ func TestADoorbellRestsWhileThingsChange(t *testing.T) {
 	})
 }
 
+// A change reaches all nodes at once. They do not ask for everything at once because of it.
+func TestNodesAskForEverythingApart(t *testing.T) {
+	now := time.Now()
+	soonest, latest := now.Add(time.Hour), now
+	for range 1000 {
+		var e echo
+		e.add([]register.ID{"a"}, now)
+		if e.due.Before(soonest) {
+			soonest = e.due
+		}
+		if e.due.After(latest) {
+			latest = e.due
+		}
+	}
+	if latest.Sub(soonest) < longestEcho/3 || latest.Sub(now) > longestEcho {
+		t.Errorf("a thousand nodes ask from %s to %s after a change", soonest.Sub(now), latest.Sub(now))
+	}
+}
+
 // Of a few services all are asked for, so that nothing that others do hides for long.
 func TestFewServicesHideNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -149,7 +169,7 @@ func TestLateRingsOfChecksAreTold(t *testing.T) {
 func TestOwnChangesHideNothing(t *testing.T) {
 	const (
 		mend = patienceWithSync + verifyPause // from when it is seen
-		soon = verifyPause
+		soon = verifyPause * 3 / 2
 	)
 	ours, other := "k8s-registrar-default.shop.s008.http", "k8s-registrar-default.shop.s045.http"
 	for what, tt := range map[string]struct {

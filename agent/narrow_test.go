@@ -115,8 +115,8 @@ func TestALeaderIsAskedForWhereNewsAreOld(t *testing.T) {
 func TestOwnChangesDoNotHideThoseOfOthers(t *testing.T) {
 	for look, within := range map[time.Duration]time.Duration{
 		2 * time.Millisecond:   2 * time.Second, // a doorbell rings once a second
-		100 * time.Millisecond: verifyPause + mostPutOff + 2*time.Second,
-		time.Second:            verifyPause + mostPutOff + 5*time.Second, // each look is given up for news, until it is not
+		100 * time.Millisecond: verifyPause*3/2 + mostPutOff + 2*time.Second,
+		time.Second:            verifyPause*3/2 + mostPutOff + 5*time.Second, // each look is given up for news, until it is not
 	} {
 		t.Run(look.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -76,10 +76,11 @@ func (l *loop) confirmed(ctx context.Context) bool {
 	return true
 }
 
-// wakeForEcho makes the loop wake when there is something to confirm.
+// wakeForEcho makes the loop wake when there is something to confirm, and not when all of the
+// fleet does.
 func (l *loop) wakeForEcho() {
 	if l.calm() && l.verifier.echo.waits() {
-		l.wakeBy(verifyPause)
+		l.wakeBy(verifyPause + rand.N(verifyPause/2))
 	}
 }
 
@@ -120,8 +121,8 @@ func (l *loop) wait(pass Pass, err error) time.Duration {
 		return 0
 	case l.verifier.busy() || l.rotating:
 		wait = min(wait, verifyPause)
-	case !l.verifier.echo.since.IsZero():
-		wait = min(wait, max(verifyPause, time.Until(l.verifier.echo.since.Add(longestEcho))))
+	case !l.verifier.echo.due.IsZero():
+		wait = min(wait, max(verifyPause, time.Until(l.verifier.echo.due)))
 	}
 	if len(pass.Leaving) > 0 {
 		wait = min(wait, max(0, time.Until(l.reconciler.sharer.next())))
