@@ -19,7 +19,7 @@ const (
 	readFixed, readKey = 0.15, 0.010
 	// registerFixed is one registration that changes a service, and registerService what each
 	// service that the node has adds.
-	registerFixed, registerService = 0.55, 0.0008
+	registerFixed, registerService = 0.52, 0.0043
 	// servicesBells is how often Consul goes through the node's services for the doorbell on
 	// them: of 40 changes the first six make it ring, which takes two times, and then it rings
 	// late, every ten seconds, which takes one.
