@@ -163,6 +163,20 @@ func TestLateRingsOfChecksAreTold(t *testing.T) {
 	})
 }
 
+// changeUnconfirmed changes s008 soon after the catalog was asked for what had been changed
+// before, so that it is not asked for this one for a while.
+func (r *rig) changeUnconfirmed() {
+	requests := len(r.consul.Requests())
+	for range verifyPause * 3 / 2 / (50 * time.Millisecond) { // by then it was, or all was asked for
+		r.after(50 * time.Millisecond)
+		if _, some := r.questions(requests, ""); some > 0 {
+			break
+		}
+	}
+	r.consul.SetKV(service("shop", "s008", 33002, ""))
+	r.after(time.Second)
+}
+
 // What others change while we change other things is seen as soon as it is told apart from
 // them: soon if the doorbell was heard between, and else when everything is looked at. What
 // becomes of our own changes is seen in any case.
@@ -173,23 +187,26 @@ func TestOwnChangesHideNothing(t *testing.T) {
 	)
 	ours, other := "k8s-registrar-default.shop.s008.http", "k8s-registrar-default.shop.s045.http"
 	for what, tt := range map[string]struct {
-		harm func(c *consultest.Consul)
+		harm func(c *consultest.Consul, r *rig)
 		// within is how long it takes while the doorbell is heard at once, and busy while
 		// there are too many changes for that.
 		within, busy time.Duration
 	}{
-		"a change of ours does not arrive": {func(c *consultest.Consul) {
+		"a change of ours does not arrive": {func(c *consultest.Consul, r *rig) {
 			c.Fault(consultest.FirstOf(slowestLook, consultest.Times(1, consultest.On(http.MethodPut, "/v1/agent/service/register", consultest.Fault{NoCatalog: true}))))
 		}, soon + mend, soon + mend},
-		"ours is removed in the catalog":    {func(c *consultest.Consul) { c.CatalogDeregister(ours) }, soon + mend, soon + mend},
-		"another is removed in the catalog": {func(c *consultest.Consul) { c.CatalogDeregister(other) }, soon + mend, longestEcho + mend},
-		"ours is removed by hand":           {func(c *consultest.Consul) { c.Operator().Agent().ServiceDeregister(ours) }, soon + mostPutOff, soon + mostPutOff},          //nolint:errcheck // seen below
-		"another is removed by hand":        {func(c *consultest.Consul) { c.Operator().Agent().ServiceDeregister(other) }, soon + mostPutOff, longestPause + mostPutOff}, //nolint:errcheck // seen below
-		"another is removed in the catalog, and the first look fails": {func(c *consultest.Consul) {
+		"ours is removed in the catalog":    {func(c *consultest.Consul, r *rig) { r.changeUnconfirmed(); c.CatalogDeregister(ours) }, soon + mend, soon + mend},
+		"another is removed in the catalog": {func(c *consultest.Consul, r *rig) { c.CatalogDeregister(other) }, soon + mend, longestEcho + mend},
+		"ours is removed by hand": {func(c *consultest.Consul, r *rig) {
+			r.changeUnconfirmed()
+			c.Operator().Agent().ServiceDeregister(ours)
+		}, soon + mostPutOff, soon + mostPutOff}, //nolint:errcheck // seen below
+		"another is removed by hand": {func(c *consultest.Consul, r *rig) { c.Operator().Agent().ServiceDeregister(other) }, soon + mostPutOff, longestPause + mostPutOff}, //nolint:errcheck // seen below
+		"another is removed in the catalog, and the first look fails": {func(c *consultest.Consul, r *rig) {
 			c.Fault(consultest.FirstOf(slowestLook, consultest.Times(1, wholeCatalog(consultest.Fault{Status: http.StatusInternalServerError}))))
 			c.CatalogDeregister(other)
 		}, 2*soon + mend, longestEcho + soon + mend},
-		"another is removed in the catalog just before a change of ours": {func(c *consultest.Consul) {
+		"another is removed in the catalog just before a change of ours": {func(c *consultest.Consul, r *rig) {
 			c.SetKV(service("shop", "s048", 33001, ""))
 			time.Sleep(100 * time.Millisecond) // it rang twice, and is not asked again for a while
 			c.CatalogDeregister(other)
@@ -204,7 +221,7 @@ func TestOwnChangesHideNothing(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					c, r := startFaulty(t, slowestLook, func(cfg *config.Config) { cfg.Reconcile.Resync, cfg.Reconcile.Verify = time.Hour, time.Hour })
 					r.after(5 * time.Minute)
-					r.stir(every, 10*every+within, func() { tt.harm(c) })
+					r.stir(every, 10*every+within, func() { tt.harm(c, r) })
 					r.holds(50)
 					if got := len(c.CatalogServices()); got != 50 {
 						t.Errorf("%d services in the catalog, want 50", got)
