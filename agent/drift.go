@@ -115,9 +115,9 @@ func rise(before, next uint64) uint64 {
 }
 
 func (d *drift) listen(ctx context.Context, node string, index uint64) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.wait+d.wait/16+readTimeout)
-	defer cancel()
 	options := &api.QueryOptions{AllowStale: true, WaitIndex: index, WaitTime: d.wait}
+	ctx, cancel := inTime(ctx, options)
+	defer cancel()
 	next, err := d.ask(node, options.WithContext(ctx))
 	return max(next, 1), err
 }

@@ -16,7 +16,7 @@ import (
 
 const (
 	// settleTime lets what follows a start come to its end: an agent looks at everything that
-	// it has written, a minute later at most.
+	// it has written, about a minute later.
 	settleTime = 75 * time.Second
 	// changePause lies between two changes: what the agents do later about a change, such
 	// as a look at the catalog, belongs to its cost.

@@ -44,10 +44,11 @@ func (f file) read() (text []byte, inPlace, retired bool, err error) {
 
 // retire moves the file aside if it still says what was judged.
 func (f file) retire(judged []byte) error {
-	if err := f.untwin(); err != nil {
-		return err
+	err := f.untwin()
+	if err == nil {
+		err = os.Rename(f.path, f.retired())
 	}
-	if err := os.Rename(f.path, f.retired()); err != nil {
+	if err != nil {
 		return fmt.Errorf("move the file aside: %w", err)
 	}
 	now, err := os.ReadFile(f.retired())
@@ -62,19 +63,16 @@ func (f file) retire(judged []byte) error {
 func (f file) untwin() error {
 	here, err := os.Stat(f.path)
 	if err != nil {
-		return fmt.Errorf("move the file aside: %w", err)
+		return err
 	}
 	aside, err := os.Stat(f.retired())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err == nil && os.SameFile(here, aside):
-		err = os.Remove(f.retired())
+		return os.Remove(f.retired())
 	}
-	if err != nil {
-		return fmt.Errorf("move the file aside: %w", err)
-	}
-	return nil
+	return err
 }
 
 // restore puts the file back. One that is in place meanwhile is newer, and stays.
