@@ -199,8 +199,8 @@ func TestOwnChangesHideNothing(t *testing.T) {
 		"another is removed in the catalog": {func(c *consultest.Consul, r *rig) { c.CatalogDeregister(other) }, soon + mend, longestEcho + mend},
 		"ours is removed by hand": {func(c *consultest.Consul, r *rig) {
 			r.changeUnconfirmed()
-			c.Operator().Agent().ServiceDeregister(ours)
-		}, soon + mostPutOff, soon + mostPutOff}, //nolint:errcheck // seen below
+			c.Operator().Agent().ServiceDeregister(ours) //nolint:errcheck // seen below
+		}, soon + mostPutOff, soon + mostPutOff},
 		"another is removed by hand": {func(c *consultest.Consul, r *rig) { c.Operator().Agent().ServiceDeregister(other) }, soon + mostPutOff, longestPause + mostPutOff}, //nolint:errcheck // seen below
 		"another is removed in the catalog, and the first look fails": {func(c *consultest.Consul, r *rig) {
 			c.Fault(consultest.FirstOf(slowestLook, consultest.Times(1, wholeCatalog(consultest.Fault{Status: http.StatusInternalServerError}))))
