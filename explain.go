@@ -132,7 +132,7 @@ func (view *explanation) explainPorts(cfg config.Config, service kvschema.Servic
 	mapping := mappingOf(cfg)
 	anywhere := service
 	anywhere.Nodes = nil
-	desired, _ := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{anywhere}}, someNode())
+	desired, _ := mapping.Desired(kvschema.Tree{Services: []*kvschema.Service{&anywhere}}, someNode())
 	for i, port := range service.Ports {
 		shown := portView{Name: service.NameOf(i), Label: port.Label(), NodePort: port.NodePort, Protocol: port.Protocol, Tags: []tagView{}}
 		registered := desired.Want[mapping.Owner.ID(service.Ref, port)]

@@ -127,8 +127,7 @@ func (r *reconciler) prepare(ctx, looking context.Context, belief Belief) (Pass,
 	}
 	pass.Node = r.node
 	tree := kvschema.Compose(belief.Readings())
-	pass.Desired, pass.Problems = r.mapping.Desired(tree, r.node)
-	pass.Desired = pass.Desired.Lean(r.before)
+	pass.Desired, pass.Problems = r.mapping.Recalling(r.before).Desired(tree, r.node)
 	var err error
 	if pass.Actual, err = r.local.Recalling(r.held).Actual(looking, r.sharer.alone(pass.Desired)); err != nil {
 		return pass, err

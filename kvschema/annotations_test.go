@@ -123,7 +123,7 @@ func TestEveryAnnotationIsRead(t *testing.T) {
 				tt.want(&want)
 			}
 			tree, _ := readBy(t, kvschema.Rules{}, annotated(t, three, tt.pairs...))
-			diff(t, kvschema.Tree{Services: []kvschema.Service{want}}, tree)
+			diff(t, kvschema.Tree{Services: []*kvschema.Service{&want}}, tree)
 		})
 	}
 	for _, a := range kvschema.Annotations() {
@@ -297,7 +297,7 @@ func TestStaticTagsAndMeta(t *testing.T) {
 		Meta:    map[string]string{"team": "shop", "dc": "x"},
 		Weights: kvschema.Weights{Passing: 7, Warning: 1}, Address: "node", DualStack: true,
 	}
-	diff(t, []kvschema.Service{want}, tree.Services)
+	diff(t, []*kvschema.Service{&want}, tree.Services)
 	if len(rules.Meta) != 2 || rules.Meta["team"] != "all" {
 		t.Errorf("the configuration was changed: %v", rules.Meta)
 	}

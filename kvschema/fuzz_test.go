@@ -47,7 +47,7 @@ func FuzzDecode(f *testing.F) {
 		store := newStore("kubernetes")
 		tree := store.read(pairs)
 		for _, service := range tree.Services {
-			checkService(t, service)
+			checkService(t, *service)
 		}
 		for _, problem := range tree.Problems {
 			checkText(t, problem.Err.Error())
@@ -58,11 +58,11 @@ func FuzzDecode(f *testing.F) {
 		for _, pair := range pairs {
 			if reading, ours := reader.Read(pair, nil); ours {
 				for _, service := range kvschema.Compose([]*kvschema.Reading{reading}).Services {
-					checkService(t, service)
+					checkService(t, *service)
 				}
 			}
 		}
-		if !slices.ContainsFunc(tree.Services, func(s kvschema.Service) bool { return s.Key == neighbour }) {
+		if !slices.ContainsFunc(tree.Services, func(s *kvschema.Service) bool { return s.Key == neighbour }) {
 			t.Errorf("the good value is hidden: %+v", tree)
 		}
 		if diff := cmp.Diff(words(tree), words(store.read(pairs))); diff != "" {

@@ -109,7 +109,7 @@ func services(tree kvschema.Tree) string {
 		for _, tag := range s.TagsOf(0) {
 			fmt.Fprintf(&text, "    %s\n", tag)
 		}
-		writeRest(&text, s)
+		writeRest(&text, *s)
 	}
 	return text.String()
 }

@@ -21,7 +21,7 @@ func TestPrefixEndsTheNameOfTheTree(t *testing.T) {
 
 func TestKeyNamesTheService(t *testing.T) {
 	got := read(kvschema.Pair{Key: cartKey, Value: []byte(good), CreateIndex: 7, ModifyIndex: 9})
-	want := kvschema.Tree{Services: []kvschema.Service{{
+	want := kvschema.Tree{Services: []*kvschema.Service{{
 		Ref:   kvschema.Ref{Key: cartKey, Namespace: "shop", Name: "cart", CreateIndex: 7},
 		Ports: []kvschema.Port{{Protocol: "TCP", NodePort: 30080}},
 	}}}

@@ -120,12 +120,9 @@ func Compose(readings []*Reading) Tree {
 		readings = slices.SortedFunc(slices.Values(readings), ByKey)
 	}
 	var tree Tree
-	for i, r := range readings {
+	for _, r := range readings {
 		if r.service != nil {
-			if tree.Services == nil { // all at once: they are large
-				tree.Services = make([]Service, 0, len(readings)-i)
-			}
-			tree.Services = append(tree.Services, *r.service)
+			tree.Services = append(tree.Services, r.service)
 		}
 		if r.err != nil {
 			tree.Problems = append(tree.Problems, Problem{Ref: r.Ref, Err: r.err, Claims: r.claims})

@@ -133,7 +133,7 @@ func TestTreeIsNotTouchedLater(t *testing.T) {
 	tree := store.read([]kvschema.Pair{{Key: cartKey, Value: value, CreateIndex: 1, ModifyIndex: 1}})
 	copy(value, bad)
 	store.read([]kvschema.Pair{{Key: cartKey, Value: value, CreateIndex: 8, ModifyIndex: 8}})
-	diff(t, []kvschema.Service{{
+	diff(t, []*kvschema.Service{{
 		Ref:   kvschema.Ref{Key: cartKey, Namespace: "shop", Name: "cart", CreateIndex: 1},
 		Ports: []kvschema.Port{{Protocol: "TCP", NodePort: 30080}},
 		Tags:  []string{"red"},

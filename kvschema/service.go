@@ -159,8 +159,9 @@ func (p Problem) Unwrap() error { return p.Err }
 
 // Tree is what one state of the KV tree asks for.
 type Tree struct {
-	// Services are sorted by key.
-	Services []Service
+	// Services are sorted by key. Those of readings are the readings' own, and are not to be
+	// changed.
+	Services []*Service
 	// Problems are the keys that could not be read, sorted by key. If an earlier
 	// value of such a key was good, that reading is still among Services.
 	Problems []Problem

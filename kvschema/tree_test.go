@@ -23,7 +23,10 @@ type tree struct {
 }
 
 func words(t kvschema.Tree) tree {
-	got := tree{Services: t.Services}
+	var got tree
+	for _, s := range t.Services {
+		got.Services = append(got.Services, *s)
+	}
 	for _, p := range t.Problems {
 		got.Problems = append(got.Problems, p.Error())
 	}
@@ -65,7 +68,7 @@ func readCart(t *testing.T, value string) (services []kvschema.Service, problem 
 	for _, p := range got.Problems {
 		problem = p.Err.Error()
 	}
-	return got.Services, problem
+	return words(got).Services, problem
 }
 
 func diff(t *testing.T, want, got any) {

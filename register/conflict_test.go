@@ -41,7 +41,7 @@ func TestConflictOfOnePort(t *testing.T) {
 		}, []string{"a/web web:30001", "b/web web-m:31002"}, []string{"b/web", "c/web-m"}},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
-			d, problems := mapping.Desired(kvschema.Tree{Services: tt.services}, node1)
+			d, problems := mapping.Desired(treeOf(tt.services...), node1)
 			var want, found []string
 			for _, r := range d.Want {
 				want = append(want, strings.TrimPrefix(r.Key(), "kubernetes/deployments/")+" "+fmt.Sprintf("%s:%d", r.Name, r.Port))
@@ -60,8 +60,8 @@ func TestConflictOfOnePort(t *testing.T) {
 func TestGarbageKeepsItsNameByAnnotation(t *testing.T) {
 	old, young := service("a/web", 30001, createdAt(1), withName("shop")), service("b/shop", 30002, createdAt(2))
 	for what, tree := range map[string]kvschema.Tree{
-		"with its last good reading": {Services: []kvschema.Service{old, young}, Problems: []kvschema.Problem{unreadable("a/web", 1)}},
-		"without":                    {Services: []kvschema.Service{young}, Problems: []kvschema.Problem{unreadable("a/web", 1)}},
+		"with its last good reading": {Services: []*kvschema.Service{&old, &young}, Problems: []kvschema.Problem{unreadable("a/web", 1)}},
+		"without":                    {Services: []*kvschema.Service{&young}, Problems: []kvschema.Problem{unreadable("a/web", 1)}},
 	} {
 		d, _ := mapping.Desired(tree, node1)
 		_, kept := d.Keep[old.Key]
@@ -151,7 +151,7 @@ func TestTraefikTagsGoToOnePort(t *testing.T) {
 // TestConflictOfKeysOfOneAge, as those of one transaction are: the first in order has the
 // name, and nobody is said to be older.
 func TestConflictOfKeysOfOneAge(t *testing.T) {
-	tree := kvschema.Tree{Services: []kvschema.Service{service("a/web", 30001, createdAt(7)), service("b/web", 30002, createdAt(7))}}
+	tree := treeOf(service("a/web", 30001, createdAt(7)), service("b/web", 30002, createdAt(7)))
 	d, problems := mapping.Desired(tree, node1)
 	if len(d.Want) != 1 || len(problems) != 1 {
 		t.Fatalf("wants %v; problems: %v", d.Want, problems)

@@ -25,6 +25,15 @@ type Mapping struct {
 	// Copies is how many nodes announce a Service that does not say it; 0 for all of them,
 	// whatever any Service says.
 	Copies int
+
+	before Desired // see Recalling
+}
+
+// Recalling returns the same mapping. What is desired as it was before takes no more memory
+// when it is mapped again.
+func (m Mapping) Recalling(before Desired) Mapping {
+	m.before = before
+	return m
 }
 
 // Desired maps a tree to what the node should announce, and names what cannot be
@@ -48,8 +57,8 @@ func (m Mapping) Desired(tree kvschema.Tree, node Node) (Desired, []kvschema.Pro
 		}
 	}
 	for _, service := range tree.Services {
-		part := m.announce(service, node, holders)
-		problems = append(problems, part.problems(service)...)
+		part := m.announce(*service, node, holders)
+		problems = append(problems, part.problems(*service)...)
 		switch {
 		case ousted[service.Key]:
 			continue
@@ -59,7 +68,7 @@ func (m Mapping) Desired(tree kvschema.Tree, node Node) (Desired, []kvschema.Pro
 			delete(desired.Keep, service.Key)
 		}
 		for _, registration := range part.wanted {
-			desired.Want[registration.ID] = registration
+			desired.Want[registration.ID] = registration.lean(m.before)
 		}
 	}
 	return desired, problems

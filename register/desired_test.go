@@ -67,7 +67,7 @@ func TestMapping(t *testing.T) {
 		{"UDP on a node of no address", service("shop/cart", 30080, withProtocol("UDP")), nowhere, "shop.cart.http cart:30080 [] no check"},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
-			d, problems := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{tt.service}}, tt.node)
+			d, problems := mapping.Desired(treeOf(tt.service), tt.node)
 			equal(t, 0, len(problems)+len(d.Keep))
 			var got []string
 			for id, r := range d.Want {
@@ -102,7 +102,7 @@ func TestUnmappableServiceIsKept(t *testing.T) {
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			other := service("shop/other", 30081, withProtocol("UDP"))
-			d, problems := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{tt.service, other}}, tt.node)
+			d, problems := mapping.Desired(treeOf(tt.service, other), tt.node)
 			var got string
 			for _, p := range problems {
 				equal(t, tt.service.Ref, p.Ref)
@@ -149,7 +149,7 @@ func TestConflict(t *testing.T) {
 		{"both unreadable", nil, problems{badYoung, badOld}, nil, []string{"a", "x"}, []string{"a", "x"}},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
-			d, found := mapping.Desired(kvschema.Tree{Services: tt.services, Problems: tt.problems}, node1)
+			d, found := mapping.Desired(kvschema.Tree{Services: treeOf(tt.services...).Services, Problems: tt.problems}, node1)
 			var want, keep, problem []string
 			for _, r := range d.Want {
 				want = append(want, r.Meta.Of("external-k8s-ns"))
@@ -168,9 +168,9 @@ func TestConflict(t *testing.T) {
 }
 
 func TestConflictNamesTheHolder(t *testing.T) {
-	_, problems := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{
+	_, problems := mapping.Desired(treeOf(
 		service("x/web", 30001, createdAt(5)), service("a/web", 30002, createdAt(6)),
-	}}, node1)
+	), node1)
 	var got []string
 	for _, p := range problems {
 		got = append(got, p.Error())
@@ -255,7 +255,7 @@ func TestForgottenReadingDecidesAlike(t *testing.T) {
 		forgotten := kvschema.Tree{Problems: tree.Problems}
 		var ours []register.Registered
 		for _, s := range tree.Services {
-			for _, r := range desired(t, s).Want {
+			for _, r := range desired(t, *s).Want {
 				ours = append(ours, shown(r))
 			}
 			if !bad[s.Key] {

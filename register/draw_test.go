@@ -40,7 +40,7 @@ func drawTree(t *rapid.T) kvschema.Tree {
 		s := drawService(t, path)
 		state := rapid.SampledFrom([]string{"good", "good", "good", "absent", "unreadable", "turned bad"}).Draw(t, path)
 		if state == "good" || state == "turned bad" {
-			tree.Services = append(tree.Services, s)
+			tree.Services = append(tree.Services, &s)
 		}
 		if state == "unreadable" || state == "turned bad" {
 			problem := unreadable(path, s.CreateIndex)

@@ -86,10 +86,19 @@ func withProtocol(protocol string) func(*kvschema.Service) {
 	return func(s *kvschema.Service) { s.Ports[0].Protocol = protocol }
 }
 
+// treeOf is a tree without problems.
+func treeOf(services ...kvschema.Service) kvschema.Tree {
+	var tree kvschema.Tree
+	for _, s := range services {
+		tree.Services = append(tree.Services, &s)
+	}
+	return tree
+}
+
 // desired maps services that have no problems.
 func desired(t tb, services ...kvschema.Service) register.Desired {
 	t.Helper()
-	d, problems := mapping.Desired(kvschema.Tree{Services: services}, node1)
+	d, problems := mapping.Desired(treeOf(services...), node1)
 	if len(problems) > 0 {
 		t.Fatalf("problems: %v", problems)
 	}

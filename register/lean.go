@@ -33,22 +33,18 @@ func (a Actual) recall(before Actual) Actual {
 	return a
 }
 
-// Lean returns the same in less memory: what is desired as it was before points to that.
-func (d Desired) Lean(before Desired) Desired {
-	for id, want := range d.Want {
-		was, known := before.Want[id]
-		switch {
-		case !known:
-			continue
-		case was.Meta.Of(MetaFingerprint) == want.Meta.Of(MetaFingerprint):
-			was.Copies, was.Nodes = want.Copies, want.Nodes // the fingerprint is of what is sent
-			want = was
-		case reflect.DeepEqual(was.Check, want.Check): // most changes are of tags
-			want.Check = was.Check
-		}
-		d.Want[id] = want
+// lean returns the same in less memory: what is as it was before points to that.
+func (r Registration) lean(before Desired) Registration {
+	was, known := before.Want[r.ID]
+	switch {
+	case !known:
+	case was.Meta.Of(MetaFingerprint) == r.Meta.Of(MetaFingerprint):
+		was.Copies, was.Nodes = r.Copies, r.Nodes // the fingerprint is of what is sent
+		return was
+	case reflect.DeepEqual(was.Check, r.Check): // most changes are of tags
+		r.Check = was.Check
 	}
-	return d
+	return r
 }
 
 // with returns what is held in either of two parts of one agent. It may change the first.

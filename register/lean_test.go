@@ -22,7 +22,7 @@ func TestLeanIsTheSame(t *testing.T) {
 func TestCheckIsKeptOnce(t *testing.T) {
 	before := desired(t, service("shop/cart", 30080, withTags("a")), service("shop/web", 30081))
 	now := desired(t, service("shop/cart", 30080, withTags("b")), service("shop/web", 30082))
-	lean := desired(t, service("shop/cart", 30080, withTags("b")), service("shop/web", 30082)).Lean(before)
+	lean, _ := mapping.Recalling(before).Desired(treeOf(service("shop/cart", 30080, withTags("b")), service("shop/web", 30082)), node1)
 	equal(t, now, lean)
 	cart, web := register.ID(prefix+"shop.cart.http"), register.ID(prefix+"shop.web.http")
 	equal(t, true, lean.Want[cart].Check == before.Want[cart].Check)

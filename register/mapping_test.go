@@ -86,7 +86,7 @@ func TestCheckOfAService(t *testing.T) {
 					want.FailuresBeforeCritical = 2
 				}
 			}
-			d, problems := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{tt.service}}, dual)
+			d, problems := mapping.Desired(treeOf(tt.service), dual)
 			equal(t, 0, len(problems))
 			equal(t, tt.want, d.Want[idOf(tt.service)].Check)
 		})
@@ -101,7 +101,7 @@ func TestCheckThatCannotBeKeepsTheService(t *testing.T) {
 		"check.failures_before_warning 3 is above check.failures_before_critical 2": func(c *kvschema.Check) { c.FailuresBeforeWarning = &three },
 	} {
 		cart := service("shop/cart", 30080, func(s *kvschema.Service) { change(&s.Check) })
-		d, problems := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{cart}}, node1)
+		d, problems := mapping.Desired(treeOf(cart), node1)
 		_, kept := d.Keep[cart.Key]
 		if len(d.Want) != 0 || !kept || len(problems) != 1 || problems[0].Err.Error() != want {
 			t.Errorf("%s: wants %v, keeps %v, says %v", want, d.Want, kept, problems)
@@ -135,7 +135,7 @@ func TestAddresses(t *testing.T) {
 			cart := service("shop/cart", 30080, func(s *kvschema.Service) {
 				s.Address, s.DualStack, s.Families = tt.address, tt.dual, strings.Fields(tt.families)
 			})
-			d, problems := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{cart}}, dual)
+			d, problems := mapping.Desired(treeOf(cart), dual)
 			equal(t, 0, len(problems))
 			r := d.Want[idOf(cart)]
 			got := r.Address
@@ -168,7 +168,7 @@ func TestNodesAreSelected(t *testing.T) {
 		t.Run(tt.what, func(t *testing.T) {
 			node := node1
 			node.Meta = tt.meta
-			d, _ := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{edge, young}}, node)
+			d, _ := mapping.Desired(treeOf(edge, young), node)
 			var got []string
 			for _, r := range d.Want {
 				got = append(got, fmt.Sprintf("%s:%d", r.Name, r.Port))
@@ -189,7 +189,7 @@ func TestMetaOfAServiceStandsBesideOurs(t *testing.T) {
 	})
 	m := mapping
 	m.Token = "0a1b2c3d"
-	d, problems := m.Desired(kvschema.Tree{Services: []kvschema.Service{cart}}, node1)
+	d, problems := m.Desired(treeOf(cart), node1)
 	equal(t, 0, len(problems))
 	plan := register.Plan{}.Refresh(d, actual(shown(d.Want[idOf(cart)])), map[register.ID]string{idOf(cart): "lost"}, "n")
 	got := plan.Steps[0].Want.Meta.Map()
@@ -200,7 +200,7 @@ func TestMetaOfAServiceStandsBesideOurs(t *testing.T) {
 
 func TestWarningsAreToldAndHarmNothing(t *testing.T) {
 	cart := service("shop/cart", 30080, func(s *kvschema.Service) { s.Warnings = []string{"odd"} })
-	d, problems := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{cart}}, node1)
+	d, problems := mapping.Desired(treeOf(cart), node1)
 	if len(d.Want) != 1 || len(d.Keep) != 0 || len(problems) != 1 || !problems[0].Warning || problems[0].Err.Error() != "odd" {
 		t.Errorf("wants %v, keeps %v, says %+v", d.Want, d.Keep, problems)
 	}
@@ -229,7 +229,7 @@ func TestEveryFieldIsRepaired(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			bubble(t, func(r *rig) {
 				plan := func() register.Plan {
-					d, problems := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{rich}}, dual)
+					d, problems := mapping.Desired(treeOf(rich), dual)
 					equal(r, 0, len(problems))
 					return register.Diff(d, r.actual())
 				}
@@ -305,8 +305,8 @@ func TestServiceArrivesWithItsCheck(t *testing.T) {
 // renumbered node changes its services and leaves no doubles.
 func TestMovedNodeKeepsItsIDs(t *testing.T) {
 	cart := service("shop/cart", 30080, withSecondPort("m"), func(s *kvschema.Service) { s.Address = "node" })
-	before, _ := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{cart}}, node1)
-	moved, _ := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{cart}}, register.Node{Name: "renamed"}.At(netip.MustParseAddr("10.9.9.9")))
+	before, _ := mapping.Desired(treeOf(cart), node1)
+	moved, _ := mapping.Desired(treeOf(cart), register.Node{Name: "renamed"}.At(netip.MustParseAddr("10.9.9.9")))
 	var have []register.Registered
 	for _, r := range before.Want {
 		have = append(have, shown(r))

@@ -51,7 +51,7 @@ func (r *rig) probing(status string, services ...kvschema.Service) register.Plan
 	r.Helper()
 	m := mapping
 	m.Health.InitialStatus = status
-	d, problems := m.Desired(kvschema.Tree{Services: services}, node1)
+	d, problems := m.Desired(treeOf(services...), node1)
 	equal(r, 0, len(problems))
 	return register.Diff(d, r.actual())
 }

@@ -127,7 +127,7 @@ func distinct(t *testing.T, seen map[string]string, what, fingerprint string) {
 
 func fingerprint(t *testing.T, m register.Mapping, s kvschema.Service, node register.Node) string {
 	t.Helper()
-	d, problems := m.Desired(kvschema.Tree{Services: []kvschema.Service{s}}, node)
+	d, problems := m.Desired(treeOf(s), node)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -19,7 +19,7 @@ func TestOneRouterDefinedInTwoWays(t *testing.T) {
 	older := service("a/cart", 30001, createdAt(1), defines("http router", "x", "1"), defines("http middleware", "auth", "2"))
 	alike := service("b/shop", 30002, createdAt(2), defines("http middleware", "auth", "2"))
 	otherwise := service("c/till", 30003, createdAt(3), defines("http router", "x", "3"))
-	d, problems := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{older, alike, otherwise}}, node1)
+	d, problems := mapping.Desired(treeOf(older, alike, otherwise), node1)
 	if len(d.Want) != 2 || d.Want[idOf(older)].Name == "" || d.Want[idOf(alike)].Name == "" {
 		t.Errorf("wants %v", d.Want)
 	}
@@ -32,7 +32,7 @@ func TestOneRouterDefinedInTwoWays(t *testing.T) {
 func TestOtherPortsDoNotWaitForARouter(t *testing.T) {
 	older := service("a/cart", 30001, createdAt(1), defines("http router", "x", "1"))
 	younger := service("b/shop", 30002, createdAt(2), withSecondPort("m"), defines("http router", "x", "2"))
-	d, problems := mapping.Desired(kvschema.Tree{Services: []kvschema.Service{older, younger}}, node1)
+	d, problems := mapping.Desired(treeOf(older, younger), node1)
 	if len(problems) != 1 || len(d.Want) != 2 {
 		t.Errorf("wants %v; problems: %v", d.Want, problems)
 	}
