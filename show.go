@@ -71,7 +71,7 @@ func harmless(r rune) rune {
 	return r
 }
 
-func writeStep(b *strings.Builder, step register.Step) {
+func writeStep(b *strings.Builder, step *register.Step) {
 	sign := map[register.Action]string{register.Add: "+", register.Update: "~", register.Remove: "-"}[step.Action]
 	fmt.Fprintf(b, "%s %-7s %s\n", sign, step.Action, step.ID)
 	switch step.Action {
@@ -154,7 +154,7 @@ func planView(pass agent.Pass) planJSON {
 	return view
 }
 
-func stepViews(steps []register.Step) []stepJSON {
+func stepViews(steps []*register.Step) []stepJSON {
 	views := []stepJSON{}
 	for _, s := range steps {
 		view := stepJSON{Action: s.Action, ID: s.ID, Name: s.Name(), Key: s.Key(), Port: s.Want.Port, Tags: kvschema.Shown(s.Want.Tags), Changes: s.Changes}

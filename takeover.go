@@ -103,7 +103,7 @@ func errTakeover(err error) error {
 
 // upserts is the part of a plan that takes nothing away.
 func upserts(plan register.Plan) register.Plan {
-	var steps []register.Step
+	var steps []*register.Step
 	for _, step := range plan.Steps {
 		if step.Action != register.Remove {
 			steps = append(steps, step)

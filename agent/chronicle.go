@@ -38,7 +38,7 @@ func (h *chronicle) passed(pass Pass, now time.Time) {
 	}
 }
 
-func (h *chronicle) did(step register.Step, now time.Time) {
+func (h *chronicle) did(step *register.Step, now time.Time) {
 	change := ChangeStatus{Time: now, Action: string(step.Action), ID: string(step.ID), Name: step.Name()}
 	var what []string
 	for _, c := range step.Changes {

@@ -80,7 +80,7 @@ func (g *guard) hold(plan register.Plan, desired register.Desired, owned int, no
 
 // expire drops approvals whose time is up, and those of keys whose services do not
 // leave any more: they are back, or somebody else has removed them.
-func (g *guard) expire(leaving []register.Step, now time.Time) {
+func (g *guard) expire(leaving []*register.Step, now time.Time) {
 	leaves := map[string]bool{}
 	for _, step := range leaving {
 		leaves[step.Key()] = true

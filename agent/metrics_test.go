@@ -31,7 +31,7 @@ func TestMetricsAreWellFormed(t *testing.T) {
 // Dashboards and alerts depend on these names.
 func TestMetricsNames(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	newMetrics(registry).step(register.Outcome{Step: register.Step{Action: register.Add}})
+	newMetrics(registry).step(register.Outcome{Step: &register.Step{Action: register.Add}})
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ type Pass struct {
 	// Waiting are the sets of removals that a human has to approve.
 	Waiting []Waiting
 	// Rest are the steps that were cut off the plan, which was too long for one pass.
-	Rest []register.Step
+	Rest []*register.Step
 	// Backlog are the services whose steps are still to be tried. What waits is none of it,
 	// as it is held or has failed. If there is no error, it follows at once.
 	Backlog []register.ID

@@ -23,7 +23,7 @@ const (
 
 // Deferred is a step that is not tried now; the step's Wait says why.
 type Deferred struct {
-	Step register.Step
+	Step *register.Step
 	// Until is when it may be tried again.
 	Until time.Time
 	// Invalid tells that Consul refused it for what is in it: there is no use in
@@ -48,7 +48,7 @@ type history struct {
 	last     time.Time
 }
 
-func aim(s register.Step) string { return s.Want.Meta.Of(register.MetaFingerprint) }
+func aim(s *register.Step) string { return s.Want.Meta.Of(register.MetaFingerprint) }
 
 // holdBack marks the steps of a plan that are not to be tried now. They stay in the
 // plan, since removals may have to follow them.
@@ -63,7 +63,9 @@ func (p *patience) holdBack(plan register.Plan, now time.Time) (register.Plan, [
 		case h.aim != aim(step):
 			delete(p.steps, step.ID)
 		case now.Before(h.next):
-			plan.Steps[i].Wait = h.why
+			waiting := *step
+			waiting.Wait = h.why
+			plan.Steps[i] = &waiting
 			deferred = append(deferred, Deferred{Step: plan.Steps[i], Until: h.next, Invalid: h.invalid})
 		}
 	}
@@ -125,8 +127,9 @@ func (p *patience) waiting(report register.Report) []Deferred {
 	var all []Deferred
 	for _, o := range report.Outcomes {
 		if h := p.steps[o.Step.ID]; o.Err != nil && h != nil && h.why != "" {
-			o.Step.Wait = h.why
-			all = append(all, Deferred{Step: o.Step, Until: h.next, Invalid: h.invalid})
+			step := *o.Step
+			step.Wait = h.why
+			all = append(all, Deferred{Step: &step, Until: h.next, Invalid: h.invalid})
 		}
 	}
 	return all

@@ -74,10 +74,10 @@ func (l *loop) carryOut(ctx context.Context, pass Pass, goOn func() bool) Pass {
 // cut returns the part of a plan that one pass carries out, and the rest of its steps.
 // What changes something that is announced already comes first. What waits takes nobody's
 // turn.
-func cut(plan register.Plan) (register.Plan, []register.Step) {
+func cut(plan register.Plan) (register.Plan, []*register.Step) {
 	rank := map[register.Action]int{register.Update: 0, register.Add: 1, register.Remove: 2}
 	plan.Steps = slices.Clone(plan.Steps)
-	slices.SortStableFunc(plan.Steps, func(a, b register.Step) int {
+	slices.SortStableFunc(plan.Steps, func(a, b *register.Step) int {
 		return cmp.Compare(rank[a.Action], rank[b.Action])
 	})
 	waits := plan.Waits()

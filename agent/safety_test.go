@@ -655,15 +655,15 @@ func TestTwoNodesDecideAlike(t *testing.T) {
 
 func TestPatienceForgets(t *testing.T) {
 	var p patience
-	step := register.Step{Action: register.Add, ID: "x", Want: register.Registration{ID: "x", Meta: register.NewMeta(map[string]string{register.MetaFingerprint: "1"})}}
-	plan := register.Plan{Steps: []register.Step{step}}
+	step := &register.Step{Action: register.Add, ID: "x", Want: register.Registration{ID: "x", Meta: register.NewMeta(map[string]string{register.MetaFingerprint: "1"})}}
+	plan := register.Plan{Steps: []*register.Step{step}}
 	p.note(register.Report{Outcomes: []register.Outcome{{Step: step, Err: errors.New("EOF")}}}, noon)
 	if held, deferred := p.holdBack(plan, noon); len(deferred) != 1 || held.Steps[0].Wait == "" {
 		t.Error("a step that just failed is not deferred")
 	}
-	other := step
+	other := *step
 	other.Want.Meta = register.NewMeta(map[string]string{register.MetaFingerprint: "2"})
-	if _, deferred := p.holdBack(register.Plan{Steps: []register.Step{other}}, noon); len(deferred) != 0 {
+	if _, deferred := p.holdBack(register.Plan{Steps: []*register.Step{&other}}, noon); len(deferred) != 0 {
 		t.Error("a step with another aim is deferred")
 	}
 	p.note(register.Report{Outcomes: []register.Outcome{{Step: step, Err: errors.New("EOF")}}}, noon)

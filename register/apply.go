@@ -57,7 +57,7 @@ func (l *Local) Apply(ctx context.Context, plan Plan, done func(Outcome) bool) R
 
 // unblocked returns the removals that no failed upsert stands before.
 func unblocked(upserts, removals []*Outcome) []*Outcome {
-	var failed []Step
+	var failed []*Step
 	for _, o := range upserts {
 		if o.Err != nil {
 			failed = append(failed, o.Step)
@@ -76,13 +76,13 @@ func unblocked(upserts, removals []*Outcome) []*Outcome {
 // following returns whether a step is a removal that has to follow one of these upserts:
 // a service that moves to another ID, or whose name moves to another key, stays until its
 // successor is there.
-func following(upserts []Step) func(Step) bool {
+func following(upserts []*Step) func(*Step) bool {
 	keys, names := map[string]bool{}, map[string]bool{}
 	for _, step := range upserts {
 		keys[step.Key()] = true
 		names[step.Name()] = true
 	}
-	return func(s Step) bool { return s.Action == Remove && (keys[s.Key()] || names[s.Name()]) }
+	return func(s *Step) bool { return s.Action == Remove && (keys[s.Key()] || names[s.Name()]) }
 }
 
 // refused tells whether an error is the agent's judgement of this very service
@@ -93,7 +93,7 @@ func refused(err error) bool {
 }
 
 // do makes the calls of one step.
-func (l *Local) do(ctx context.Context, step Step, status string) error {
+func (l *Local) do(ctx context.Context, step *Step, status string) error {
 	if step.Action == Remove {
 		return l.deregister(ctx, step.ID)
 	}
@@ -115,7 +115,7 @@ func (l *Local) do(ctx context.Context, step Step, status string) error {
 }
 
 // register sends a registration, and removes the checks of ours that it leaves over.
-func (l *Local) register(ctx context.Context, step Step, status string) error {
+func (l *Local) register(ctx context.Context, step *Step, status string) error {
 	// Not ReplaceExistingChecks: that would also remove maintenance mode and every
 	// check that an operator hung onto the service.
 	options := api.ServiceRegisterOpts{}.WithContext(ctx)

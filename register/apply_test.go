@@ -639,7 +639,7 @@ func TestAfterIsWhatTheAgentShows(t *testing.T) {
 		report = local.Apply(t.Context(), register.Diff(d, read()), nil)
 		equal(t, nil, report.Err())
 		after := read()
-		equal(t, []register.Step(nil), register.Diff(d, after).Steps)
+		equal(t, []*register.Step(nil), register.Diff(d, after).Steps)
 		equal(t, goal(d, a), after.Ours, liveStatus, cmpopts.EquateEmpty())
 		equal(t, a.Taken, after.Taken, cmpopts.EquateEmpty())
 	})

@@ -93,7 +93,7 @@ func (b *batch) try(ctx context.Context, o *Outcome, status string) {
 }
 
 // do carries out one step, if the ID is nobody else's by now.
-func (b *batch) do(ctx context.Context, step Step, status string) error {
+func (b *batch) do(ctx context.Context, step *Step, status string) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	if time.Since(b.seen) > fresh {

@@ -39,7 +39,7 @@ func (b Budget) Hold(plan Plan, desired Desired, owned int) Plan {
 		return plan
 	}
 	enough := b.Spent+fresh <= max(b.Min, (owned+b.Spent)*b.Percent/100)
-	kept := make([]Step, 0, len(plan.Steps))
+	kept := make([]*Step, 0, len(plan.Steps))
 	for _, step := range plan.Steps {
 		_, before := b.Held[step.Key()]
 		if held[step.ID] && (before || !enough) {
@@ -55,12 +55,12 @@ func (b Budget) Hold(plan Plan, desired Desired, owned int) Plan {
 // Leaving returns the removals of services that go away. A move is none of them, see
 // [Desired.Moved]. A further port is one, also if its Service stays: it has a name of its
 // own, which whoever asks for does not find any more.
-func (p Plan) Leaving(desired Desired) []Step {
+func (p Plan) Leaving(desired Desired) []*Step {
 	if p.Count(Remove) == 0 {
 		return nil
 	}
 	moved := desired.Moved()
-	var leaving []Step
+	var leaving []*Step
 	for _, step := range p.Steps {
 		if step.Action == Remove && !moved(step.Key(), step.Have.Name, step.Have.Port) {
 			leaving = append(leaving, step)

@@ -132,12 +132,12 @@ func shrunk(t *testing.T, owned, going, moved int) (register.Desired, register.A
 }
 
 // less are the steps without the held ones.
-func less(steps, held []register.Step) []string {
+func less(steps, held []*register.Step) []string {
 	gone := map[register.ID]bool{}
 	for _, step := range held {
 		gone[step.ID] = true
 	}
-	var rest []register.Step
+	var rest []*register.Step
 	for _, step := range steps {
 		if !gone[step.ID] {
 			rest = append(rest, step)

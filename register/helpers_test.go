@@ -142,7 +142,7 @@ func actual(ours ...register.Registered) register.Actual {
 }
 
 // lines are the steps of a plan, without the common prefix of the IDs.
-func lines(steps []register.Step) []string {
+func lines(steps []*register.Step) []string {
 	var all []string
 	for _, step := range steps {
 		all = append(all, strings.Replace(step.String(), prefix, "", 1))

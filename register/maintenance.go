@@ -110,8 +110,7 @@ func (a Actual) anyOut(by func(Mark) bool) bool {
 // anyway changes both with that; the others are not registered again.
 func (p Plan) Maintain(m Maintenance, actual Actual) Plan {
 	planned := map[ID]bool{}
-	var steps, removals []Step
-	steps = slices.Grow(steps, len(p.Steps)) // each is large
+	var steps, removals []*Step
 	for _, step := range p.Steps {
 		planned[step.ID] = true
 		if step.Action == Remove {
@@ -121,9 +120,13 @@ func (p Plan) Maintain(m Maintenance, actual Actual) Plan {
 		}
 	}
 	for _, id := range sortedIDs(actual.Ours) {
-		step := Step{Action: Update, ID: id, Have: actual.Ours[id]}.maintained(m)
-		if !planned[id] && len(step.Changes) > 0 {
-			steps = append(steps, step)
+		if planned[id] {
+			continue
+		}
+		have := actual.Ours[id]
+		if _, changes := m.change(have); changes {
+			step := &Step{Action: Update, ID: id, Have: have}
+			steps = append(steps, step.maintained(m))
 		}
 	}
 	p.Steps = append(steps, removals...)
@@ -139,14 +142,16 @@ func (p Plan) Spare(keys map[string]bool) Plan {
 	if len(keys) == 0 {
 		return p
 	}
-	var steps []Step
+	var steps []*Step
 	for _, step := range p.Steps {
 		if keys[step.Key()] && step.Enter != "" {
 			if step.Want.ID == "" {
 				continue
 			}
-			step.Enter = ""
-			step.Changes = slices.DeleteFunc(slices.Clone(step.Changes), func(c Change) bool { return c.Field == maintenanceField })
+			spared := *step
+			spared.Enter = ""
+			spared.Changes = slices.DeleteFunc(slices.Clone(step.Changes), func(c Change) bool { return c.Field == maintenanceField })
+			step = &spared
 		}
 		steps = append(steps, step)
 	}
@@ -154,22 +159,32 @@ func (p Plan) Spare(keys map[string]bool) Plan {
 	return p
 }
 
-// maintained returns the step with what has to become of maintenance mode.
-func (s Step) maintained(m Maintenance) Step {
-	mark, on := s.Have.Maintenance()
+// change returns what becomes of a service's maintenance mode, and false for nothing.
+func (m Maintenance) change(have Registered) (Change, bool) {
+	mark, on := have.Maintenance()
 	switch {
 	case !on && m.Enter != "":
-		s.Enter = m.Enter
-		s.Changes = append(slices.Clip(s.Changes), Change{Field: maintenanceField, Want: string(m.Enter)})
+		return Change{Field: maintenanceField, Want: string(m.Enter)}, true
 	case on && slices.ContainsFunc(m.Lift, mark.Is):
-		s.Lift = true
-		s.Changes = append(slices.Clip(s.Changes), Change{Field: maintenanceField, Have: string(mark)})
+		return Change{Field: maintenanceField, Have: string(mark)}, true
 	}
-	return s
+	return Change{}, false
+}
+
+// maintained returns the step with what has to become of maintenance mode.
+func (s *Step) maintained(m Maintenance) *Step {
+	change, changes := m.change(s.Have)
+	if !changes {
+		return s
+	}
+	with := *s
+	with.Enter, with.Lift = Mark(change.Want), change.Want == ""
+	with.Changes = append(slices.Clip(s.Changes), change)
+	return &with
 }
 
 // maintain returns the checks that a service has once it has entered or left.
-func (s Step) maintain(checks Checks) Checks {
+func (s *Step) maintain(checks Checks) Checks {
 	id := maintenancePrefix + string(s.ID)
 	switch {
 	case s.Enter != "":

@@ -217,7 +217,7 @@ func TestAfterMaintenance(t *testing.T) {
 func TestMarkerIsNoService(t *testing.T) {
 	bubble(t, func(r *rig) {
 		equal(r, nil, r.local.Mark(r.Context(), register.ByCommand.Mark("")))
-		equal(r, []register.Step(nil), r.plan().Steps)
+		equal(r, []*register.Step(nil), r.plan().Steps)
 		catalog, err := r.local.Cataloged(r.Context(), register.Node{Name: consultest.NodeName}, register.Desired{}, true)
 		equal(r, nil, err)
 		equal(r, 0, len(register.Diverge(desired(r), r.actual(), catalog)))

@@ -36,11 +36,13 @@ func (r Registration) noted(note string) Registration {
 // that is not registered, or not wanted, is passed over.
 func (p Plan) Refresh(desired Desired, actual Actual, why map[ID]string, nonce string) Plan {
 	planned := map[ID]bool{}
-	var steps, removals []Step
+	var steps, removals []*Step
 	for _, step := range p.Steps {
 		planned[step.ID] = true
 		if _, again := why[step.ID]; again && step.Action == Update {
-			step.Want = desired.Want[step.ID].withNonce(nonce)
+			again := *step
+			again.Want = desired.Want[step.ID].withNonce(nonce)
+			step = &again
 		}
 		if step.Action == Remove {
 			removals = append(removals, step)
@@ -53,7 +55,7 @@ func (p Plan) Refresh(desired Desired, actual Actual, why map[ID]string, nonce s
 		have, ours := actual.Ours[id]
 		if wanted && ours && !planned[id] {
 			change := Change{Field: "sent again", Want: why[id]}
-			steps = append(steps, Step{Action: Update, ID: id, Want: want.withNonce(nonce), Have: have, Changes: []Change{change}})
+			steps = append(steps, &Step{Action: Update, ID: id, Want: want.withNonce(nonce), Have: have, Changes: []Change{change}})
 		}
 	}
 	p.Steps = append(steps, removals...)

@@ -19,7 +19,7 @@ const (
 	Remove Action = "remove"
 )
 
-// Step is one call to the local agent.
+// Step is one call to the local agent. A step of a plan is never changed: plans share them.
 type Step struct {
 	Action Action
 	ID     ID
@@ -40,22 +40,22 @@ type Step struct {
 }
 
 // Key returns the KV key that the step is about.
-func (s Step) Key() string { return cmp.Or(s.Want.Key(), s.Have.Key()) }
+func (s *Step) Key() string { return cmp.Or(s.Want.Key(), s.Have.Key()) }
 
 // Name returns the name of the service that the step is about.
-func (s Step) Name() string { return cmp.Or(s.Want.Name, s.Have.Name) }
+func (s *Step) Name() string { return cmp.Or(s.Want.Name, s.Have.Name) }
 
 // String is the step in one line, without its changes.
-func (s Step) String() string { return fmt.Sprintf("%s %s", s.Action, s.ID) }
+func (s *Step) String() string { return fmt.Sprintf("%s %s", s.Action, s.ID) }
 
 // Plan is what leads from the actual state to the desired one. An empty plan
 // means that nothing is sent.
 type Plan struct {
 	// Steps are the additions, then the updates, then the removals, each by ID: a
 	// service that moves to another ID is never absent in between.
-	Steps []Step
+	Steps []*Step
 	// Held are removals that wait, see [Budget].
-	Held []Step
+	Held []*Step
 	// Taken are IDs that we should use and that belong to somebody else.
 	Taken []ID
 	// Seen is when the actual state was asked for; zero if that was just now.
@@ -81,15 +81,15 @@ func (p Plan) Count(action Action) int {
 
 // Waits returns whether a step is not to be tried now: it waits, or it is a removal that
 // has to follow one that does.
-func (p Plan) Waits() func(Step) bool {
-	var waiting []Step
+func (p Plan) Waits() func(*Step) bool {
+	var waiting []*Step
 	for _, step := range p.Steps {
 		if step.Wait != "" && step.Action != Remove {
 			waiting = append(waiting, step)
 		}
 	}
 	follows := following(waiting)
-	return func(s Step) bool { return s.Wait != "" || follows(s) }
+	return func(s *Step) bool { return s.Wait != "" || follows(s) }
 }
 
 // Diff plans the way from the actual to the desired state. It names no service
@@ -105,7 +105,7 @@ func (p Plan) Waits() func(Step) bool {
 // at the old one until it can move.
 func Diff(desired Desired, actual Actual) Plan {
 	var plan Plan
-	var updates []Step
+	var updates []*Step
 	stuck := map[string]bool{} // keys whose ID is taken
 	for _, id := range sortedIDs(desired.Want) {
 		have, ours := actual.Ours[id]
@@ -116,10 +116,10 @@ func Diff(desired Desired, actual Actual) Plan {
 			plan.Taken = append(plan.Taken, id)
 			stuck[want.Key()] = true
 		case !ours:
-			plan.Steps = append(plan.Steps, Step{Action: Add, ID: id, Want: want})
+			plan.Steps = append(plan.Steps, &Step{Action: Add, ID: id, Want: want})
 		default:
 			if changes := compare(want, have); len(changes) > 0 {
-				updates = append(updates, Step{Action: Update, ID: id, Want: want, Have: have, Changes: changes})
+				updates = append(updates, &Step{Action: Update, ID: id, Want: want, Have: have, Changes: changes})
 			}
 		}
 	}
@@ -129,7 +129,7 @@ func Diff(desired Desired, actual Actual) Plan {
 		_, wanted := desired.Want[id]
 		_, kept := desired.Keep[have.Key()]
 		if !wanted && !kept && !stuck[have.Key()] {
-			plan.Steps = append(plan.Steps, Step{Action: Remove, ID: id, Have: have})
+			plan.Steps = append(plan.Steps, &Step{Action: Remove, ID: id, Have: have})
 		}
 	}
 	return plan

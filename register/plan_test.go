@@ -89,7 +89,7 @@ func TestFailedStepsArePlannedAgain(t *testing.T) {
 		d, a := drawDesired(t), drawActual(t)
 		plan := register.Diff(d, a)
 		failed := map[register.ID]bool{}
-		var rest []register.Step
+		var rest []*register.Step
 		for _, step := range plan.Steps {
 			if failed[step.ID] = rapid.Bool().Draw(t, "fails"); failed[step.ID] {
 				rest = append(rest, step)
@@ -149,7 +149,7 @@ func TestPlanTouchesNothingElse(t *testing.T) {
 				t.Errorf("%s is in Taken: wanted %v, taken %v", id, wanted, taken)
 			}
 		}
-		inOrder := slices.IsSortedFunc(plan.Steps, func(a, b register.Step) int { return strings.Compare(rank(a), rank(b)) })
+		inOrder := slices.IsSortedFunc(plan.Steps, func(a, b *register.Step) int { return strings.Compare(rank(a), rank(b)) })
 		if !inOrder || !slices.IsSorted(plan.Taken) {
 			t.Errorf("not in order:\n%s%v", plan, plan.Taken)
 		}
@@ -168,7 +168,7 @@ func TestDiffDependsOnNothingElse(t *testing.T) {
 }
 
 // rank sorts like the steps of a plan.
-func rank(s register.Step) string {
+func rank(s *register.Step) string {
 	order := map[register.Action]string{register.Add: "1", register.Update: "2", register.Remove: "3"}
 	return order[s.Action] + string(s.ID)
 }

@@ -12,7 +12,7 @@ import (
 
 // Outcome is what became of one step.
 type Outcome struct {
-	Step Step
+	Step *Step
 	// Err is nil if the agent accepted the step.
 	Err error
 	// Took is how long the call took.
@@ -58,14 +58,16 @@ func (r Report) Tried() int {
 // Left returns the services whose steps are still to be tried, of the plan and of the rest
 // that was cut off it: neither those that wait, nor removals that have to follow what waits
 // or has failed.
-func (r Report) Left(rest []Step) []ID {
+func (r Report) Left(rest []*Step) []ID {
 	var open Plan
 	for _, o := range r.Outcomes {
 		switch {
 		case o.Err == nil:
 			continue
 		case !errors.Is(o.Err, ErrPostponed):
-			o.Step.Wait = "failed"
+			failed := *o.Step
+			failed.Wait = "failed"
+			o.Step = &failed
 		}
 		open.Steps = append(open.Steps, o.Step)
 	}
@@ -130,7 +132,7 @@ func (a Actual) After(r Report) Actual {
 
 // registered is what the agent shows of a service after the step. A check that it
 // knew keeps its status; that of a new one is not known here.
-func (s Step) registered() Registered {
+func (s *Step) registered() Registered {
 	want := s.Want
 	if want.ID == "" { // only maintenance mode has changed
 		now := s.Have

@@ -36,7 +36,7 @@ func TestReportErr(t *testing.T) {
 		t.Run(tt.what, func(t *testing.T) {
 			report := register.Report{Stopped: tt.stopped}
 			for i, err := range tt.errs {
-				step := register.Step{Action: register.Add, ID: register.ID(rune('a' + i))}
+				step := &register.Step{Action: register.Add, ID: register.ID(rune('a' + i))}
 				report.Outcomes = append(report.Outcomes, register.Outcome{Step: step, Err: err})
 			}
 			var got string
@@ -51,8 +51,8 @@ func TestReportErr(t *testing.T) {
 // TestLeft is what is still to be tried: not what was done or has failed, what waits, or
 // removals that have to follow the one or the other.
 func TestLeft(t *testing.T) {
-	about := func(action register.Action, id, key, name string) register.Step {
-		step := register.Step{Action: action, ID: register.ID(id)}
+	about := func(action register.Action, id, key, name string) *register.Step {
+		step := &register.Step{Action: action, ID: register.ID(id)}
 		meta := register.NewMeta(map[string]string{register.MetaKey: key})
 		if action == register.Remove {
 			step.Have = register.Registered{Name: name, Meta: meta}
@@ -61,13 +61,13 @@ func TestLeft(t *testing.T) {
 		}
 		return step
 	}
-	waits := func(s register.Step) register.Step {
+	waits := func(s *register.Step) *register.Step {
 		s.Wait = "failed before"
 		return s
 	}
 	var report register.Report
 	for _, o := range []struct {
-		step register.Step
+		step *register.Step
 		err  error
 	}{
 		{about(register.Update, "done", "a", "a"), nil},
@@ -80,7 +80,7 @@ func TestLeft(t *testing.T) {
 	} {
 		report.Outcomes = append(report.Outcomes, register.Outcome{Step: o.step, Err: o.err})
 	}
-	rest := []register.Step{
+	rest := []*register.Step{
 		waits(about(register.Add, "also waits", "f", "f")),
 		about(register.Add, "cut off", "g", "g"),
 		about(register.Remove, "follows a name that failed", "b-old", "b"),
@@ -102,7 +102,7 @@ func TestReportErrKeepsTheCause(t *testing.T) {
 
 func TestDoneCountsWhatSucceeded(t *testing.T) {
 	step := func(action register.Action, err error) register.Outcome {
-		return register.Outcome{Step: register.Step{Action: action}, Err: err}
+		return register.Outcome{Step: &register.Step{Action: action}, Err: err}
 	}
 	report := register.Report{Outcomes: []register.Outcome{
 		step(register.Add, nil), step(register.Add, nil), step(register.Add, io.EOF), step(register.Update, nil), step(register.Remove, register.ErrPostponed),
