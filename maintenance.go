@@ -78,7 +78,7 @@ func maintenanceOn(c *cli.Context) error {
 func (n node) left(actual, catalog register.Actual) register.Actual {
 	left := register.Actual{Ours: maps.Clone(actual.Ours)}
 	if n.config.Spread.Copies > 0 {
-		maps.DeleteFunc(left.Ours, func(id register.ID, _ register.Registered) bool {
+		maps.DeleteFunc(left.Ours, func(id register.ID, _ *register.Registered) bool {
 			_, there := catalog.Ours[id]
 			return !there
 		})
@@ -127,7 +127,7 @@ func maintenanceOff(c *cli.Context) error {
 	if err := n.apply(c, plan, "leaving"); err != nil {
 		return err
 	}
-	lifted := register.Actual{Ours: map[register.ID]register.Registered{}}
+	lifted := register.Actual{Ours: map[register.ID]*register.Registered{}}
 	for _, step := range plan.Steps {
 		lifted.Ours[step.ID] = step.Have
 	}

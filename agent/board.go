@@ -43,7 +43,8 @@ type board struct {
 	node        register.Node
 	desired     int
 	backlog     int
-	services    map[register.ID]ServiceStatus
+	services    map[register.ID]*register.Registered
+	holders     map[register.ID][]string // of those that not every node announces
 	waits       []Waiting
 	maintenance *MaintenanceStatus
 	reconcile   ReconcileStatus
@@ -130,16 +131,20 @@ func (b *board) passed(pass Pass, v *verifier, others int, err error) {
 func (b *board) list(pass Pass) {
 	touched := pass.Touched
 	if touched == nil {
-		b.services = make(map[register.ID]ServiceStatus, len(pass.Actual.Ours))
+		b.services = make(map[register.ID]*register.Registered, len(pass.Actual.Ours))
+		b.holders = map[register.ID][]string{}
 		touched = slices.Collect(maps.Keys(pass.Actual.Ours))
 	}
 	for _, id := range touched {
-		if have, ours := pass.Actual.Ours[id]; ours {
-			service := serviceStatus(have)
-			service.Nodes = pass.View.Holders(pass.Desired.Want[id])
-			b.services[id] = service
-		} else {
-			delete(b.services, id)
+		delete(b.services, id)
+		delete(b.holders, id)
+		have, ours := pass.Actual.Ours[id]
+		if !ours {
+			continue
+		}
+		b.services[id] = have
+		if holders := pass.View.Holders(pass.Desired.Want[id]); holders != nil {
+			b.holders[id] = holders
 		}
 	}
 }
@@ -252,8 +257,8 @@ func (b *board) status(now time.Time) Status {
 		s.Address = b.node.Address.String()
 	}
 	for _, id := range slices.Sorted(maps.Keys(b.services)) {
-		service := b.services[id]
-		service.Changed = b.chronicle.changed[id]
+		service := serviceStatus(b.services[id])
+		service.Nodes, service.Changed = b.holders[id], b.chronicle.changed[id]
 		s.Services = append(s.Services, service)
 	}
 	return s

@@ -14,7 +14,7 @@ import (
 func leaving(err error, names ...string) Pass {
 	var pass Pass
 	for _, name := range names {
-		have := register.Registered{ID: register.ID(name), Meta: register.NewMeta(map[string]string{register.MetaKey: "key/" + name})}
+		have := &register.Registered{ID: register.ID(name), Meta: register.NewMeta(map[string]string{register.MetaKey: "key/" + name})}
 		step := &register.Step{Action: register.Remove, ID: have.ID, Have: have}
 		pass.Plan.Steps = append(pass.Plan.Steps, step)
 		pass.Report.Outcomes = append(pass.Report.Outcomes, register.Outcome{Step: step, Err: err})

@@ -203,7 +203,7 @@ func (m *metrics) configured(err error) {
 	m.configLast.SetToCurrentTime()
 }
 
-func (m *metrics) countRegistered(ours map[register.ID]register.Registered) {
+func (m *metrics) countRegistered(ours map[register.ID]*register.Registered) {
 	count := map[string]int{}
 	for _, r := range ours {
 		count[r.Status()]++

@@ -260,7 +260,7 @@ func TestNarrowPassesAddUp(t *testing.T) {
 		tree := map[string]kvschema.Pair{}
 		var readings []*kvschema.Reading
 		books := newLedger(Pass{Desired: register.Desired{Want: map[register.ID]register.Registration{}, Keep: map[string]struct{}{}},
-			Actual: register.Actual{Ours: map[register.ID]register.Registered{}}}, nil)
+			Actual: register.Actual{Ours: map[register.ID]*register.Registered{}}}, nil)
 		for index := range uint64(20) {
 			for range rapid.IntRange(1, 3).Draw(t, "changes") {
 				mutate(t, tree, index+1)
@@ -284,7 +284,7 @@ func TestNarrowPassesAddUp(t *testing.T) {
 			part := Pass{Belief: Belief{Snapshot: Snapshot{Readings: next}}}
 			part.Desired, part.Problems = mapping.Desired(kvschema.Compose(s.readings), node)
 			part.Touched = books.of(s.keys, part.Desired)
-			part.Actual.Ours = map[register.ID]register.Registered{}
+			part.Actual.Ours = map[register.ID]*register.Registered{}
 			for _, id := range part.Touched {
 				if have, ours := books.pass.Actual.Ours[id]; ours {
 					part.Actual.Ours[id] = have

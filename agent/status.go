@@ -158,7 +158,7 @@ type ProblemStatus struct {
 }
 
 // serviceStatus is what is shown of a service as the agent holds it.
-func serviceStatus(r register.Registered) ServiceStatus {
+func serviceStatus(r *register.Registered) ServiceStatus {
 	s := ServiceStatus{ID: string(r.ID), Name: r.Name, Key: r.Key(), Port: r.Port, Tags: kvschema.Shown(r.Tags), Check: r.Status()}
 	if mark, on := r.Maintenance(); on {
 		s.Output = string(mark)

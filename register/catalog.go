@@ -127,7 +127,7 @@ func Diverge(desired Desired, local, catalog Actual) []Divergence {
 // diverges says what the servers hold otherwise. A check's status belongs to it: when
 // the token that a service was registered with is deleted, the servers go on with the
 // last status they heard.
-func diverges(want Registration, local, catalog Registered) string {
+func diverges(want Registration, local, catalog *Registered) string {
 	// With another nonce it arrived before it was sent again, and that is enough.
 	want = want.withNonce(catalog.Meta.Of(MetaNonce))
 	if changes := compare(want, catalog); len(changes) > 0 {

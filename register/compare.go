@@ -36,7 +36,7 @@ func (c Change) String() string {
 
 // compare lists what differs between what should be and what is. It does not look
 // at what Consul adds by itself: some tagged addresses, indexes, a check's status.
-func compare(want Registration, have Registered) []Change {
+func compare(want Registration, have *Registered) []Change {
 	var changes []Change
 	text := func(field, have, want string) {
 		if have != want {
@@ -115,7 +115,7 @@ func shown(tags ...string) string { return strings.Join(kvschema.Shown(tags), " 
 // compareChecks compares the check that we make. Checks that others hung onto the
 // service, maintenance mode among them, are none of our business; a check with an
 // ID of ours that should not be there is.
-func compareChecks(want Registration, have Registered) []Change {
+func compareChecks(want Registration, have *Registered) []Change {
 	var changes []Change
 	if check := want.Check; check != nil {
 		got, ok := have.Checks.Of(check.CheckID)
@@ -136,7 +136,10 @@ func compareChecks(want Registration, have Registered) []Change {
 
 // staleChecks returns the checks that we made and that should not be there any more.
 // An ID that merely begins like ours may be that of an operator's own check.
-func staleChecks(want Registration, have Registered) []string {
+func staleChecks(want Registration, have *Registered) []string {
+	if have == nil {
+		return nil
+	}
 	var stale []string
 	for _, kind := range []string{"grpc", "http", "tcp"} {
 		id := checkID(have.ID, kind)

@@ -61,7 +61,7 @@ func drawDesired(t *rapid.T) register.Desired {
 // drawActual has services as we registered them once, services that somebody edited
 // since, and IDs of ours in other hands.
 func drawActual(t *rapid.T) register.Actual {
-	a := register.Actual{Ours: map[register.ID]register.Registered{}, Taken: map[register.ID]string{}}
+	a := register.Actual{Ours: map[register.ID]*register.Registered{}, Taken: map[register.ID]string{}}
 	for _, path := range paths() {
 		for range rapid.IntRange(0, 2).Draw(t, "registrations of "+path) {
 			have := shown(registration(t, drawService(t, path)))
@@ -74,7 +74,7 @@ func drawActual(t *rapid.T) register.Actual {
 			if rapid.IntRange(0, 5).Draw(t, "in whose hands") == 0 {
 				a.Taken[have.ID] = "somebody else's"
 			} else {
-				a.Ours[have.ID] = have
+				a.Ours[have.ID] = &have
 			}
 		}
 	}

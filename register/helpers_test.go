@@ -134,9 +134,9 @@ func shown(r register.Registration) register.Registered {
 
 // actual is an agent that holds these and nothing else that concerns us.
 func actual(ours ...register.Registered) register.Actual {
-	a := register.Actual{Ours: map[register.ID]register.Registered{}}
+	a := register.Actual{Ours: map[register.ID]*register.Registered{}}
 	for _, have := range ours {
-		a.Ours[have.ID] = have
+		a.Ours[have.ID] = &have
 	}
 	return a
 }

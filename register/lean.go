@@ -12,7 +12,7 @@ import (
 // should hold. Consul's answer is a copy of all that we know already, and thousands of
 // services are megabytes.
 func (a Actual) Lean(desired Desired) Actual {
-	ours := make(map[ID]Registered, len(a.Ours))
+	ours := make(map[ID]*Registered, len(a.Ours))
 	for id, have := range a.Ours {
 		if want, wanted := desired.Want[id]; wanted {
 			have = have.lean(want.registered())
@@ -62,21 +62,32 @@ func (a Actual) with(part Actual) Actual {
 }
 
 // lean returns the same, pointing to whatever is equal in another.
-func (r Registered) lean(other Registered) Registered {
-	r.ID = point(r.ID, other.ID)
-	r.Name = point(r.Name, other.Name)
-	r.Address = point(r.Address, other.Address)
-	if maps.Equal(r.TaggedAddresses, other.TaggedAddresses) {
-		r.TaggedAddresses = other.TaggedAddresses
+func (r *Registered) lean(other *Registered) *Registered {
+	same := *r
+	same.ID = point(same.ID, other.ID)
+	same.Name = point(same.Name, other.Name)
+	same.Address = point(same.Address, other.Address)
+	if maps.Equal(same.TaggedAddresses, other.TaggedAddresses) {
+		same.TaggedAddresses = other.TaggedAddresses
 	}
-	if len(r.Tags) > 0 && slices.Equal(r.Tags, other.Tags) {
-		r.Tags = other.Tags
+	if len(same.Tags) > 0 && slices.Equal(same.Tags, other.Tags) {
+		same.Tags = other.Tags
 	}
-	if slices.Equal(r.Meta, other.Meta) {
-		r.Meta = other.Meta
+	if slices.Equal(same.Meta, other.Meta) {
+		same.Meta = other.Meta
 	}
-	r.Checks = r.Checks.lean(other.Checks)
-	return r
+	same.Checks = same.Checks.lean(other.Checks)
+	if same.equal(other) {
+		return other
+	}
+	return &same
+}
+
+func (r *Registered) equal(other *Registered) bool {
+	return r.ID == other.ID && r.Name == other.Name && r.Address == other.Address && r.Port == other.Port &&
+		r.Weights == other.Weights && r.EnableTagOverride == other.EnableTagOverride &&
+		maps.Equal(r.TaggedAddresses, other.TaggedAddresses) && slices.Equal(r.Tags, other.Tags) &&
+		slices.Equal(r.Meta, other.Meta) && slices.Equal(r.Checks, other.Checks)
 }
 
 func (c Checks) lean(other Checks) Checks {

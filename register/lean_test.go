@@ -41,7 +41,7 @@ func TestWhatIsAsBeforeIsKeptOnce(t *testing.T) {
 		catalog, err := r.local.Recalling(before).Cataloged(r.Context(), cataloged, changed, false)
 		equal(r, nil, err)
 		for id, was := range before.Ours {
-			for _, got := range []register.Registered{local.Ours[id], catalog.Ours[id]} {
+			for _, got := range []*register.Registered{local.Ours[id], catalog.Ours[id]} {
 				equal(r, was.Tags, got.Tags)
 				equal(r, true, &was.Tags[0] == &got.Tags[0])
 				equal(r, true, &was.Meta[0] == &got.Meta[0])

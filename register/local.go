@@ -156,7 +156,7 @@ func (l *Local) held(ctx context.Context, s shard) (Actual, error) {
 
 // sort keeps what is ours and what stands where ours should.
 func (l *Local) sort(services map[string]*api.AgentService, checks map[string]*api.AgentCheck) Actual {
-	actual := Actual{Ours: map[ID]Registered{}, Taken: map[ID]string{}}
+	actual := Actual{Ours: map[ID]*Registered{}, Taken: map[ID]string{}}
 	for id, s := range services {
 		switch {
 		case l.owner.Owns(id, s.Meta) && ID(id) == l.owner.marker():
@@ -172,14 +172,13 @@ func (l *Local) sort(services map[string]*api.AgentService, checks map[string]*a
 	for id, c := range checks {
 		if ours, ok := actual.Ours[ID(c.ServiceID)]; ok {
 			ours.Checks = ours.Checks.With(Check{ID: id, Name: c.Name, Notes: c.Notes, Type: c.Type, Status: c.Status, Output: c.Output})
-			actual.Ours[ID(c.ServiceID)] = ours
 		}
 	}
 	return actual
 }
 
-func registered(s *api.AgentService) Registered {
-	return Registered{
+func registered(s *api.AgentService) *Registered {
+	return &Registered{
 		ID:                ID(s.ID),
 		Name:              s.Service,
 		Address:           s.Address,

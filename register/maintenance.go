@@ -53,7 +53,10 @@ func (m Mark) Reason() string {
 
 // Maintenance returns the mark that the service is in maintenance mode with, and false
 // if it is in none.
-func (r Registered) Maintenance() (Mark, bool) {
+func (r *Registered) Maintenance() (Mark, bool) {
+	if r == nil {
+		return "", false
+	}
 	check, on := r.Checks.Of(maintenancePrefix + string(r.ID))
 	return Mark(check.Notes), on
 }
@@ -83,7 +86,7 @@ func (a Actual) Standing() Maintenance {
 }
 
 // out tells whether a service is in maintenance mode, or its whole node.
-func (a Actual) out(have Registered) bool {
+func (a Actual) out(have *Registered) bool {
 	_, on := have.Maintenance()
 	return on || a.NodeOut
 }
@@ -160,7 +163,7 @@ func (p Plan) Spare(keys map[string]bool) Plan {
 }
 
 // change returns what becomes of a service's maintenance mode, and false for nothing.
-func (m Maintenance) change(have Registered) (Change, bool) {
+func (m Maintenance) change(have *Registered) (Change, bool) {
 	mark, on := have.Maintenance()
 	switch {
 	case !on && m.Enter != "":

@@ -26,8 +26,8 @@ type Step struct {
 	// Want is what will be there; zero for a removal, and for an update of nothing but
 	// maintenance mode.
 	Want Registration
-	// Have is what is there; zero for an addition.
-	Have Registered
+	// Have is what is there; nil for an addition.
+	Have *Registered
 	// Changes say what differs, for an update.
 	Changes []Change
 	// Enter is the mark with which the service enters maintenance mode; empty if it does
@@ -43,7 +43,12 @@ type Step struct {
 func (s *Step) Key() string { return cmp.Or(s.Want.Key(), s.Have.Key()) }
 
 // Name returns the name of the service that the step is about.
-func (s *Step) Name() string { return cmp.Or(s.Want.Name, s.Have.Name) }
+func (s *Step) Name() string {
+	if s.Have == nil {
+		return s.Want.Name
+	}
+	return cmp.Or(s.Want.Name, s.Have.Name)
+}
 
 // String is the step in one line, without its changes.
 func (s *Step) String() string { return fmt.Sprintf("%s %s", s.Action, s.ID) }
@@ -109,7 +114,7 @@ func Diff(desired Desired, actual Actual) Plan {
 	stuck := map[string]bool{} // keys whose ID is taken
 	for _, id := range sortedIDs(desired.Want) {
 		have, ours := actual.Ours[id]
-		want := desired.Want[id].withNonce(have.Meta.Of(MetaNonce))
+		want := desired.Want[id].withNonce(have.meta().Of(MetaNonce))
 		_, taken := actual.Taken[id]
 		switch {
 		case taken:

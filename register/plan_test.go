@@ -174,8 +174,8 @@ func rank(s *register.Step) string {
 }
 
 // goal is what the agent should hold in the end, told in other words than Diff's.
-func goal(d register.Desired, a register.Actual) map[register.ID]register.Registered {
-	goal := map[register.ID]register.Registered{}
+func goal(d register.Desired, a register.Actual) map[register.ID]*register.Registered {
+	goal := map[register.ID]*register.Registered{}
 	stays := map[string]bool{}
 	for key := range d.Keep {
 		stays[key] = true
@@ -186,20 +186,24 @@ func goal(d register.Desired, a register.Actual) map[register.ID]register.Regist
 			continue
 		}
 		now := shown(want)
-		if a.Ours[id].Meta.Of(register.MetaNonce) != "" {
+		var held register.Registered
+		if have, ours := a.Ours[id]; ours {
+			held = *have
+		}
+		if held.Meta.Of(register.MetaNonce) != "" {
 			now = nonced(now) // it stays
 		}
 		for _, check := range now.Checks { // a live status is Consul's matter
-			live, _ := a.Ours[id].Checks.Of(check.ID)
+			live, _ := held.Checks.Of(check.ID)
 			check.Status = live.Status
 			now.Checks = now.Checks.With(check)
 		}
-		for _, check := range a.Ours[id].Checks {
+		for _, check := range held.Checks {
 			if strings.HasPrefix(check.ID, "ops-") {
 				now.Checks = now.Checks.With(check)
 			}
 		}
-		goal[id] = now
+		goal[id] = &now
 	}
 	for id, have := range a.Ours {
 		if _, wanted := d.Want[id]; !wanted && stays[have.Key()] {

@@ -30,7 +30,7 @@ func (l *Local) probe(ctx context.Context, outcomes []*Outcome) map[ID]string {
 		if check == nil || check.Status != "" || check.GRPC != "" || o.Step.Wait != "" {
 			continue
 		}
-		if _, known := o.Step.Have.Checks.Of(check.CheckID); known {
+		if _, known := o.Step.Have.checks().Of(check.CheckID); known {
 			continue
 		}
 		dials.Go(func() {

@@ -66,8 +66,8 @@ func (r Registration) weights() api.AgentWeights {
 
 // registered is what the agent shows of it, but for what Consul fills in and the status of
 // its check.
-func (r Registration) registered() Registered {
-	shown := Registered{
+func (r Registration) registered() *Registered {
+	shown := &Registered{
 		ID:              r.ID,
 		Name:            r.Name,
 		Address:         r.Address,
@@ -103,7 +103,8 @@ func (r Registration) request(status string) *api.AgentServiceRegistration {
 	return request
 }
 
-// Registered is a service of ours as the local agent holds it.
+// Registered is a service of ours as the local agent holds it. It is never changed; nil is one
+// that is not there, and has no key, no checks and no mark.
 type Registered struct {
 	ID      ID
 	Name    string
@@ -122,18 +123,33 @@ type Registered struct {
 	Checks Checks
 }
 
+// meta and checks are empty of a service that is not there.
+func (r *Registered) meta() Meta {
+	if r == nil {
+		return nil
+	}
+	return r.Meta
+}
+
+func (r *Registered) checks() Checks {
+	if r == nil {
+		return nil
+	}
+	return r.Checks
+}
+
 // Key returns the KV key that asked for the registration.
-func (r Registered) Key() string { return r.Meta.Of(MetaKey) }
+func (r *Registered) Key() string { return r.meta().Of(MetaKey) }
 
 // Status returns the worst status of the service's checks; passing without any, and
 // "maintenance" in maintenance mode, which is how Consul counts. It is empty if a check is
 // too new to have one.
-func (r Registered) Status() string {
+func (r *Registered) Status() string {
 	if _, on := r.Maintenance(); on {
 		return api.HealthMaint
 	}
 	statuses := map[string]bool{}
-	for _, check := range r.Checks {
+	for _, check := range r.checks() {
 		statuses[check.Status] = true
 	}
 	for _, worst := range []string{api.HealthCritical, "", api.HealthWarning} {
@@ -197,7 +213,7 @@ func (d Desired) Moved() func(key, name string, port int) bool {
 // Actual is what the local agent holds.
 type Actual struct {
 	// Ours are the services that we own.
-	Ours map[ID]Registered
+	Ours map[ID]*Registered
 	// Taken are services that have an ID of ours but are not ours.
 	Taken map[ID]string
 	// Marker is the mark of the marker, see [Local.Mark]; empty if there is none.

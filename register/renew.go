@@ -24,7 +24,7 @@ func (m Mapping) Renew(desired Desired, actual Actual, node Node) {
 
 // again returns what would be registered the same with the token in force, and false if
 // that cannot be told: the agent does not show what a check does, but for its notes.
-func (m Mapping) again(have Registered, node Node) (Registration, bool) {
+func (m Mapping) again(have *Registered, node Node) (Registration, bool) {
 	r := Registration{
 		ID:              have.ID,
 		Name:            have.Name,

@@ -132,15 +132,15 @@ func (a Actual) After(r Report) Actual {
 
 // registered is what the agent shows of a service after the step. A check that it
 // knew keeps its status; that of a new one is not known here.
-func (s *Step) registered() Registered {
+func (s *Step) registered() *Registered {
 	want := s.Want
 	if want.ID == "" { // only maintenance mode has changed
-		now := s.Have
+		now := *s.Have
 		now.Checks = s.maintain(now.Checks)
-		return now
+		return &now
 	}
 	now := want.registered()
-	now.Checks = s.Have.Checks
+	now.Checks = s.Have.checks()
 	for _, id := range staleChecks(want, s.Have) {
 		now.Checks = now.Checks.Without(id)
 	}

@@ -55,7 +55,7 @@ func TestLeft(t *testing.T) {
 		step := &register.Step{Action: action, ID: register.ID(id)}
 		meta := register.NewMeta(map[string]string{register.MetaKey: key})
 		if action == register.Remove {
-			step.Have = register.Registered{Name: name, Meta: meta}
+			step.Have = &register.Registered{Name: name, Meta: meta}
 		} else {
 			step.Want = register.Registration{Name: name, Meta: meta}
 		}

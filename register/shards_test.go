@@ -106,7 +106,7 @@ func TestShards(t *testing.T) {
 
 // TestTheNodeIsOutInAnyPart: the check that says so is in one of them.
 func TestTheNodeIsOutInAnyPart(t *testing.T) {
-	part := func(out bool) Actual { return Actual{Ours: map[ID]Registered{}, Taken: map[ID]string{}, NodeOut: out} }
+	part := func(out bool) Actual { return Actual{Ours: map[ID]*Registered{}, Taken: map[ID]string{}, NodeOut: out} }
 	for _, tt := range []struct{ first, second, want bool }{{}, {true, false, true}, {false, true, true}} {
 		if got := part(tt.first).with(part(tt.second)).NodeOut; got != tt.want {
 			t.Errorf("%v and %v: %v", tt.first, tt.second, got)

@@ -18,7 +18,7 @@ func TestSomeAreSeenAsAmongAll(t *testing.T) {
 		for id, have := range all.Ours {
 			some, err := r.local.Some(r.Context(), []register.ID{id, "k8s-registrar-default.not.there.http"}, true)
 			equal(r, nil, err)
-			equal(r, map[register.ID]register.Registered{id: have}, some.Ours)
+			equal(r, map[register.ID]*register.Registered{id: have}, some.Ours)
 		}
 		equal(r, nil, r.local.Mark(r.Context(), register.ByCommand.Mark("")))
 		some, err := r.local.Some(r.Context(), nil, true)

@@ -31,10 +31,10 @@ func desired(all ...register.Registration) register.Desired {
 
 // holding is what an agent holds.
 func holding(keys ...string) register.Actual {
-	actual := register.Actual{Ours: map[register.ID]register.Registered{}}
+	actual := register.Actual{Ours: map[register.ID]*register.Registered{}}
 	for _, key := range keys {
 		r := want(key, 0)
-		actual.Ours[r.ID] = register.Registered{ID: r.ID, Name: r.Name, Meta: r.Meta}
+		actual.Ours[r.ID] = &register.Registered{ID: r.ID, Name: r.Name, Meta: r.Meta}
 	}
 	return actual
 }

@@ -106,7 +106,7 @@ func (s Site) find(ctx context.Context, scene *Scene) error {
 // lacking returns the services of the old set that have no passing one of ours in the
 // catalog.
 func lacking(old []Old, catalog register.Actual) []Lack {
-	found := map[string]register.Registered{} // by name:port, a passing one if there is any
+	found := map[string]*register.Registered{} // by name:port, a passing one if there is any
 	for _, have := range catalog.Ours {
 		at := Old{Name: have.Name, Port: have.Port}.String()
 		if before, there := found[at]; !there || before.Status() != api.HealthPassing {
@@ -124,7 +124,7 @@ func lacking(old []Old, catalog register.Actual) []Lack {
 }
 
 // wanting says what keeps requests from a service of ours; nothing if they reach it.
-func wanting(have register.Registered, there bool) string {
+func wanting(have *register.Registered, there bool) string {
 	mark, maintained := have.Maintenance()
 	switch {
 	case !there:
