@@ -68,7 +68,7 @@ func serviceAnnotations() []Annotation {
 
 func checkAnnotations() []Annotation {
 	check := func(read func(*Check, string) error) func(*draft, string) error {
-		return func(d *draft, value string) error { return read(&d.service.Check, value) }
+		return func(d *draft, value string) error { return read(&d.check, value) }
 	}
 	return []Annotation{
 		{"check.type", "`tcp`, `http`, `https` or `grpc`", "what Consul's agent tries; `tcp` unless set, and the port that Kubernetes offers for it where a LoadBalancer has `externalTrafficPolicy: Local`",

@@ -101,18 +101,18 @@ func TestEveryAnnotationIsRead(t *testing.T) {
 		{[]string{"/spread", "2"}, func(s *kvschema.Service) { s.Copies = &two }},
 		{[]string{"/spread", "all"}, func(s *kvschema.Service) { s.Copies = &none }},
 		{[]string{"/check.type", "https", "/check.path", "/healthz?full=1", "/check.host", "cart.example.com"}, func(s *kvschema.Service) {
-			s.Check = kvschema.Check{Kind: "https", Path: "/healthz?full=1", Host: "cart.example.com"}
+			s.Check = &kvschema.Check{Kind: "https", Path: "/healthz?full=1", Host: "cart.example.com"}
 		}},
 		{[]string{"/check.type", "grpc", "/check.service", "shop.v1.Cart"}, func(s *kvschema.Service) {
-			s.Check = kvschema.Check{Kind: "grpc", Service: "shop.v1.Cart"}
+			s.Check = &kvschema.Check{Kind: "grpc", Service: "shop.v1.Cart"}
 		}},
-		{[]string{"/check.port", "metrics"}, func(s *kvschema.Service) { s.Check.Port = 30090 }},
-		{[]string{"/check.interval", "1m30s"}, func(s *kvschema.Service) { s.Check.Interval = 90 * time.Second }},
-		{[]string{"/check.timeout", "1ms"}, func(s *kvschema.Service) { s.Check.Timeout = time.Millisecond }},
-		{[]string{"/check.failures_before_critical", "5"}, func(s *kvschema.Service) { s.Check.FailuresBeforeCritical = 5 }},
-		{[]string{"/check.failures_before_warning", "0"}, func(s *kvschema.Service) { s.Check.FailuresBeforeWarning = &none }},
-		{[]string{"/check.success_before_passing", "2"}, func(s *kvschema.Service) { s.Check.SuccessBeforePassing = &two }},
-		{[]string{"/check.initial_status", "critical"}, func(s *kvschema.Service) { s.Check.InitialStatus = "critical" }},
+		{[]string{"/check.port", "metrics"}, func(s *kvschema.Service) { s.Check = &kvschema.Check{Port: 30090} }},
+		{[]string{"/check.interval", "1m30s"}, func(s *kvschema.Service) { s.Check = &kvschema.Check{Interval: 90 * time.Second} }},
+		{[]string{"/check.timeout", "1ms"}, func(s *kvschema.Service) { s.Check = &kvschema.Check{Timeout: time.Millisecond} }},
+		{[]string{"/check.failures_before_critical", "5"}, func(s *kvschema.Service) { s.Check = &kvschema.Check{FailuresBeforeCritical: 5} }},
+		{[]string{"/check.failures_before_warning", "0"}, func(s *kvschema.Service) { s.Check = &kvschema.Check{FailuresBeforeWarning: &none} }},
+		{[]string{"/check.success_before_passing", "2"}, func(s *kvschema.Service) { s.Check = &kvschema.Check{SuccessBeforePassing: &two} }},
+		{[]string{"/check.initial_status", "critical"}, func(s *kvschema.Service) { s.Check = &kvschema.Check{InitialStatus: "critical"} }},
 	} {
 		t.Run(strings.Join(tt.pairs, " "), func(t *testing.T) {
 			for i := 0; i < len(tt.pairs); i += 2 {
@@ -353,21 +353,21 @@ func TestTypes(t *testing.T) {
 	for _, tt := range []struct {
 		what, spec string
 		rules      kvschema.Rules
-		want       kvschema.Check
+		want       *kvschema.Check
 		announced  bool
 	}{
-		{"NodePort", `{"type": "NodePort", "ports": [{"nodePort": 30080}]}`, both, kvschema.Check{}, true},
-		{"LoadBalancer", `{"type": "LoadBalancer", "ports": [{"nodePort": 30080}]}`, both, kvschema.Check{}, true},
-		{"LoadBalancer alone", `{"type": "NodePort", "ports": [{"nodePort": 30080}]}`, kvschema.Rules{Types: []string{"LoadBalancer"}}, kvschema.Check{}, false},
-		{"LoadBalancer without ports on the nodes", `{"type": "LoadBalancer", "allocateLoadBalancerNodePorts": false, "ports": [{"port": 80}]}`, both, kvschema.Check{}, false},
+		{"NodePort", `{"type": "NodePort", "ports": [{"nodePort": 30080}]}`, both, nil, true},
+		{"LoadBalancer", `{"type": "LoadBalancer", "ports": [{"nodePort": 30080}]}`, both, nil, true},
+		{"LoadBalancer alone", `{"type": "NodePort", "ports": [{"nodePort": 30080}]}`, kvschema.Rules{Types: []string{"LoadBalancer"}}, nil, false},
+		{"LoadBalancer without ports on the nodes", `{"type": "LoadBalancer", "allocateLoadBalancerNodePorts": false, "ports": [{"port": 80}]}`, both, nil, false},
 		{"LoadBalancer, Local", `{"type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 31000, "ports": [{"nodePort": 30080}]}`, both,
-			kvschema.Check{Kind: "http", Port: 31000, Path: "/healthz"}, true},
-		{"LoadBalancer, Cluster", `{"type": "LoadBalancer", "externalTrafficPolicy": "Cluster", "healthCheckNodePort": 31000, "ports": [{"nodePort": 30080}]}`, both, kvschema.Check{}, true},
-		{"LoadBalancer, Local without such a port", `{"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": [{"nodePort": 30080}]}`, both, kvschema.Check{}, true},
-		{"NodePort, Local", `{"type": "NodePort", "externalTrafficPolicy": "Local", "healthCheckNodePort": 31000, "ports": [{"nodePort": 30080}]}`, both, kvschema.Check{}, true},
-		{"ClusterIP", `{"type": "ClusterIP", "ports": [{"port": 80}]}`, both, kvschema.Check{}, false},
-		{"ExternalName", `{"type": "ExternalName", "externalName": "x.example.com", "ports": [{"nodePort": 30080}]}`, both, kvschema.Check{}, false},
-		{"headless", `{"type": "NodePort", "clusterIP": "None", "ports": [{"nodePort": 30080}]}`, both, kvschema.Check{}, false},
+			&kvschema.Check{Kind: "http", Port: 31000, Path: "/healthz"}, true},
+		{"LoadBalancer, Cluster", `{"type": "LoadBalancer", "externalTrafficPolicy": "Cluster", "healthCheckNodePort": 31000, "ports": [{"nodePort": 30080}]}`, both, nil, true},
+		{"LoadBalancer, Local without such a port", `{"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": [{"nodePort": 30080}]}`, both, nil, true},
+		{"NodePort, Local", `{"type": "NodePort", "externalTrafficPolicy": "Local", "healthCheckNodePort": 31000, "ports": [{"nodePort": 30080}]}`, both, nil, true},
+		{"ClusterIP", `{"type": "ClusterIP", "ports": [{"port": 80}]}`, both, nil, false},
+		{"ExternalName", `{"type": "ExternalName", "externalName": "x.example.com", "ports": [{"nodePort": 30080}]}`, both, nil, false},
+		{"headless", `{"type": "NodePort", "clusterIP": "None", "ports": [{"nodePort": 30080}]}`, both, nil, false},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			tree, _ := readBy(t, tt.rules, withSpec(tt.spec))

@@ -82,6 +82,17 @@ func (c *Check) check() error {
 	return nil
 }
 
+// keepCheck takes the check, if it is not as configured.
+func (d *draft) keepCheck() error {
+	if err := d.check.check(); err != nil {
+		return err
+	}
+	if check := d.check; check != (Check{}) {
+		d.service.Check = &check // a pointer into the draft would keep all of that
+	}
+	return nil
+}
+
 func oneOf(field *string, value string, words ...string) error {
 	if slices.Contains(words, value) {
 		*field = value

@@ -31,6 +31,7 @@ type draft struct {
 	rules   Rules
 	site    traefik.Site
 	service Service
+	check   Check // see Service.Check
 
 	announce, ignore *bool
 	port, ports      string
@@ -98,7 +99,7 @@ func (d *draft) readWanted(kind string, spec, annotations object) (bool, error) 
 		func() error { return d.readTags(annotations) },
 		d.addMeta,
 		d.weigh,
-		d.service.Check.check,
+		d.keepCheck,
 	} {
 		if err := step(); err != nil {
 			return false, err

@@ -125,11 +125,15 @@ func writeRest(text *strings.Builder, s kvschema.Service) {
 	if s.Address != "" || s.DualStack {
 		fmt.Fprintf(text, "  at %q, dual stack %v, families %v\n", s.Address, s.DualStack, s.Families)
 	}
+	var check kvschema.Check
+	if s.Check != nil {
+		check = *s.Check
+	}
 	for _, rest := range []struct {
 		what  string
 		value any
 	}{
-		{"check", s.Check}, {"meta", s.Meta}, {"nodes", s.Nodes}, {"traefik port", s.TraefikPort}, {"warnings", s.Warnings}, {"weights", s.Weights},
+		{"check", check}, {"meta", s.Meta}, {"nodes", s.Nodes}, {"traefik port", s.TraefikPort}, {"warnings", s.Warnings}, {"weights", s.Weights},
 	} {
 		if !reflect.ValueOf(rest.value).IsZero() {
 			fmt.Fprintf(text, "  %s %+v\n", rest.what, rest.value)

@@ -113,7 +113,7 @@ func (d *draft) announcedPort(label string) (int, error) {
 // on it, but not what comes from itself: a check of the NodePort would always pass.
 // Kubernetes answers on another port whether there is a pod, for LoadBalancers alone.
 func (d *draft) aimCheck(kind string, spec object, ports portList) error {
-	check := &d.service.Check
+	check := &d.check
 	local := spec.is("externalTrafficPolicy", "Local")
 	if kind == "LoadBalancer" && local && d.checkPort == "" && check.Kind == "" {
 		port, there, err := spec.optionalPort("healthCheckNodePort")
@@ -146,7 +146,7 @@ func (d *draft) aimCheckAt(ports portList) error {
 	if port.Protocol != "TCP" {
 		return fmt.Errorf("%scheck.port: the port %q is %s: only TCP can be checked", annotationPrefix, port.Label(), port.Protocol)
 	}
-	d.service.Check.Port = port.NodePort
+	d.check.Port = port.NodePort
 	return nil
 }
 

@@ -86,8 +86,8 @@ type Service struct {
 	// Copies is how many of those nodes announce it: 0 for all of them, nil for as many as
 	// is configured.
 	Copies *int
-	// Check is how it wants to be checked.
-	Check Check
+	// Check is how it wants to be checked; nil for as configured, which most do.
+	Check *Check
 	// Warnings say what about it is not as somebody may have meant it. It is announced
 	// all the same.
 	Warnings []string

@@ -11,11 +11,15 @@ import (
 // check returns the check of one port of a Service; nil if none could reach it, as for
 // UDP: Consul's check of a silent UDP port passes whatever is there.
 func (m Mapping) check(id ID, s kvschema.Service, port int, node Node) (*health.Check, error) {
-	target := cmp.Or(s.Check.Port, s.Ports[port].NodePort)
-	if s.Check.Port == 0 && s.Ports[port].Protocol != "TCP" {
+	var want kvschema.Check
+	if s.Check != nil {
+		want = *s.Check
+	}
+	target := cmp.Or(want.Port, s.Ports[port].NodePort)
+	if want.Port == 0 && s.Ports[port].Protocol != "TCP" {
 		return nil, nil //nolint:nilnil // no check is an answer
 	}
-	settings := settingsFor(m.Health, s.Check)
+	settings := settingsFor(m.Health, want)
 	if err := settings.Check(); err != nil {
 		return nil, err
 	}
@@ -24,12 +28,12 @@ func (m Mapping) check(id ID, s kvschema.Service, port int, node Node) (*health.
 		return nil, err
 	}
 	at := netip.AddrPortFrom(address, target)
-	switch s.Check.Kind {
+	switch want.Kind {
 	case "http", "https":
-		request := health.HTTP{TLS: s.Check.Kind == "https", Path: cmp.Or(s.Check.Path, "/"), Host: s.Check.Host}
+		request := health.HTTP{TLS: want.Kind == "https", Path: cmp.Or(want.Path, "/"), Host: want.Host}
 		return settings.HTTP(checkID(id, "http"), at, request), nil
 	case "grpc":
-		return settings.GRPC(checkID(id, "grpc"), at, s.Check.Service), nil
+		return settings.GRPC(checkID(id, "grpc"), at, want.Service), nil
 	default:
 		return settings.TCP(checkID(id, "tcp"), at), nil
 	}

@@ -86,6 +86,13 @@ func withProtocol(protocol string) func(*kvschema.Service) {
 	return func(s *kvschema.Service) { s.Ports[0].Protocol = protocol }
 }
 
+func withCheck(change func(*kvschema.Check)) func(*kvschema.Service) {
+	return func(s *kvschema.Service) {
+		s.Check = &kvschema.Check{}
+		change(s.Check)
+	}
+}
+
 // treeOf is a tree without problems.
 func treeOf(services ...kvschema.Service) kvschema.Tree {
 	var tree kvschema.Tree

@@ -23,7 +23,7 @@ var dual = register.Node{Name: "node-1", Meta: map[string]string{"role": "edge"}
 func TestCheckOfAService(t *testing.T) {
 	zero, three := 0, 3
 	cart := func(change func(*kvschema.Check)) kvschema.Service {
-		return service("shop/cart", 30080, func(s *kvschema.Service) { change(&s.Check) })
+		return service("shop/cart", 30080, withCheck(change))
 	}
 	const id = prefix + "shop.cart.http"
 	for _, tt := range []struct {
@@ -63,8 +63,8 @@ func TestCheckOfAService(t *testing.T) {
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30080", Notes: "TCP connect to 10.0.0.1:30080 every 10s, timeout 2s",
 			FailuresBeforeCritical: 5, FailuresBeforeWarning: 3, Status: "critical",
 		}},
-		{"UDP", service("shop/cart", 30080, withProtocol("UDP"), func(s *kvschema.Service) { s.Check.Kind = "http" }), nil},
-		{"UDP with the port of another", service("shop/cart", 30080, withProtocol("UDP"), func(s *kvschema.Service) { s.Check.Port = 30090 }), &health.Check{
+		{"UDP", service("shop/cart", 30080, withProtocol("UDP"), withCheck(func(c *kvschema.Check) { c.Kind = "http" })), nil},
+		{"UDP with the port of another", service("shop/cart", 30080, withProtocol("UDP"), withCheck(func(c *kvschema.Check) { c.Port = 30090 })), &health.Check{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30090", Notes: "TCP connect to 10.0.0.1:30090 every 10s, timeout 2s",
 		}},
 		{"IPv6 alone", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families = []string{"IPv6"} }), &health.Check{
@@ -100,7 +100,7 @@ func TestCheckThatCannotBeKeepsTheService(t *testing.T) {
 		"check.timeout 20s is longer than check.interval 10s":                       func(c *kvschema.Check) { c.Timeout = 20 * time.Second },
 		"check.failures_before_warning 3 is above check.failures_before_critical 2": func(c *kvschema.Check) { c.FailuresBeforeWarning = &three },
 	} {
-		cart := service("shop/cart", 30080, func(s *kvschema.Service) { change(&s.Check) })
+		cart := service("shop/cart", 30080, withCheck(change))
 		d, problems := mapping.Desired(treeOf(cart), node1)
 		_, kept := d.Keep[cart.Key]
 		if len(d.Want) != 0 || !kept || len(problems) != 1 || problems[0].Err.Error() != want {
@@ -213,7 +213,7 @@ func TestEveryFieldIsRepaired(t *testing.T) {
 		s.Address, s.DualStack, s.Families = "node", true, []string{"IPv4", "IPv6"}
 		s.Weights = kvschema.Weights{Passing: 10}
 		s.Meta = map[string]string{"team": "shop"}
-		s.Check = kvschema.Check{Kind: "http", Path: "/healthz"}
+		s.Check = &kvschema.Check{Kind: "http", Path: "/healthz"}
 	})
 	const id = prefix + "shop.cart.http"
 	for what, edit := range map[string]func(*api.AgentServiceRegistration){
@@ -261,7 +261,7 @@ func TestEveryFieldIsRepaired(t *testing.T) {
 func TestCheckOfAnotherKindReplacesTheOldOne(t *testing.T) {
 	bubble(t, func(r *rig) {
 		for _, kind := range []string{"", "http", "grpc", "https", "tcp"} {
-			r.converge(service("shop/cart", 30080, func(s *kvschema.Service) { s.Check.Kind = kind }))
+			r.converge(service("shop/cart", 30080, withCheck(func(c *kvschema.Check) { c.Kind = kind })))
 			want := map[string]string{"": "tcp", "https": "http"}[kind]
 			if want == "" {
 				want = kind

@@ -187,7 +187,7 @@ func TestFirstStatusOfAnHTTPCheck(t *testing.T) {
 					return here, nil
 				}
 				cart := service("shop/cart", 30001, func(s *kvschema.Service) {
-					s.Check = kvschema.Check{Kind: "http", Path: "/ok", Host: "cart.example.com"}
+					s.Check = &kvschema.Check{Kind: "http", Path: "/ok", Host: "cart.example.com"}
 				})
 				r.local.Apply(r.Context(), r.probing(health.Probe, cart), nil)
 				equal(r, want, r.consul.Checks()[prefix+"shop.cart.http.http"].Status)
@@ -202,7 +202,7 @@ func TestFirstStatusOfAnHTTPCheck(t *testing.T) {
 // TestGRPCCheckBeginsAsConsulHasIt: nobody has asked yet.
 func TestGRPCCheckBeginsAsConsulHasIt(t *testing.T) {
 	bubble(t, func(r *rig) {
-		cart := service("shop/cart", 30001, func(s *kvschema.Service) { s.Check.Kind = "grpc" })
+		cart := service("shop/cart", 30001, withCheck(func(c *kvschema.Check) { c.Kind = "grpc" }))
 		r.local.Apply(r.Context(), r.probing(health.Probe, cart), nil) // dials nothing
 		equal(r, "critical", r.consul.Checks()[prefix+"shop.cart.http.grpc"].Status)
 	})

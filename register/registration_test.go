@@ -30,7 +30,7 @@ func TestFingerprints(t *testing.T) {
 		s.Meta = map[string]string{"team": "shop & co", "a": ""}
 		s.Weights = kvschema.Weights{Passing: 10, Warning: 1}
 		s.Address, s.DualStack, s.Families = "node", true, []string{"IPv6", "IPv4"}
-		s.Check = kvschema.Check{
+		s.Check = &kvschema.Check{
 			Kind: "https", Path: "/ok?a=b&c", Host: "cart.example.com", Port: 30090, Interval: time.Minute, Timeout: time.Second,
 			FailuresBeforeCritical: 5, FailuresBeforeWarning: &three, SuccessBeforePassing: &three, InitialStatus: "probe",
 		}
@@ -41,8 +41,8 @@ func TestFingerprints(t *testing.T) {
 	}{
 		"61aa3a114a08fe1d996fa7b4aaefa146": {mapping, rich},
 		"a11c6e40c92bf94eb4a57ec3803ee38f": {token, rich},
-		"9e4797c29937fe5ada762bea525ae64c": {mapping, service("shop/cart", 30080, func(s *kvschema.Service) { s.Check.Kind, s.Check.Service = "grpc", "shop.v1.Cart" })},
-		"91cf2a2060d789db52de02ab7a49184d": {mapping, service("shop/cart", 30080, func(s *kvschema.Service) { s.Check.Kind = "https" })},
+		"9e4797c29937fe5ada762bea525ae64c": {mapping, service("shop/cart", 30080, withCheck(func(c *kvschema.Check) { c.Kind, c.Service = "grpc", "shop.v1.Cart" }))},
+		"91cf2a2060d789db52de02ab7a49184d": {mapping, service("shop/cart", 30080, withCheck(func(c *kvschema.Check) { c.Kind = "https" }))},
 		"6cbcc8c9d2bddcccd53978d4f7774811": {mapping, service("shop/cart", 30080, withProtocol("UDP"))},
 		"f76c245ad691de66970af5ccd14894d4": {token, service("shop/cart", 30080, func(s *kvschema.Service) { s.Address = "192.0.2.1" })},
 	} {
