@@ -20,7 +20,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func keys(letters string) []*kvschema.Reading {
 	var readings []*kvschema.Reading
 	for _, letter := range letters {
-		readings = append(readings, &kvschema.Reading{Ref: kvschema.Ref{Key: string(letter)}})
+		readings = append(readings, &kvschema.Reading{Ref: &kvschema.Ref{Key: string(letter)}})
 	}
 	return readings
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
@@ -18,17 +19,17 @@ type scope struct {
 func scopeOf(before, after []*kvschema.Reading) scope {
 	s := scope{keys: map[string]bool{}}
 	was, is := changed(before, after)
+	for _, r := range slices.Concat(was, is) {
+		s.keys[r.Key] = true
+	}
+	if len(s.keys) == 0 || len(s.keys) > mostNarrow {
+		return s
+	}
 	var things []kvschema.Claim
 	for _, r := range was {
-		s.keys[r.Key] = true
 		things = append(things, r.Claims()...)
 	}
-	for _, r := range is {
-		s.keys[r.Key] = true
-	}
-	if len(s.keys) > 0 && len(s.keys) <= mostNarrow {
-		s.readings = kvschema.Tied(after, s.keys, things)
-	}
+	s.readings = kvschema.Tied(after, s.keys, things)
 	return s
 }
 

@@ -27,8 +27,8 @@ func (c Claim) Thing() Claim { return Claim{Kind: c.Kind, Name: c.Name} }
 
 // ClaimsOf returns what the Service claims for one of its ports, by the port's place
 // among Ports. All of it must be held for the port to be announced.
-func (s Service) ClaimsOf(port int) []Claim {
-	claims := []Claim{{Kind: "name", Name: s.NameOf(port)}}
+func (s *Service) ClaimsOf(port int) []Claim {
+	claims := []Claim{s.nameClaim(port)}
 	if port == s.TraefikPort {
 		claims = append(claims, s.Defines...)
 	}
@@ -38,8 +38,8 @@ func (s Service) ClaimsOf(port int) []Claim {
 // Claims returns every thing that the Service claims. Keys that share no claim, not even
 // by way of others, have nothing to do with each other. A Service of which only the
 // beginning could be read claims at least its name.
-func (s Service) Claims() []Claim {
-	claims := []Claim{{Kind: "name", Name: s.NameOf(0)}}
+func (s *Service) Claims() []Claim {
+	claims := []Claim{s.nameClaim(0)}
 	for port := range s.Ports {
 		for _, claim := range s.ClaimsOf(port) {
 			if !slices.Contains(claims, claim.Thing()) {
@@ -49,3 +49,15 @@ func (s Service) Claims() []Claim {
 	}
 	return claims
 }
+
+// claims tells whether a thing is among Claims.
+func (s *Service) claims(thing Claim) bool {
+	for port := range s.Ports {
+		if thing == s.nameClaim(port) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.Defines, func(c Claim) bool { return c.Thing() == thing })
+}
+
+func (s *Service) nameClaim(port int) Claim { return Claim{Kind: "name", Name: s.NameOf(port)} }

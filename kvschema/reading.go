@@ -11,15 +11,13 @@ import (
 // Reading is what is known of one key: its place, its age, and what its value said.
 // It is never changed: two pointers to one Reading mean that nothing happened.
 type Reading struct {
-	Ref
+	*Ref // that of the service, where there is one
 	// ModifyIndex is the raft index of the last change of the key.
 	ModifyIndex uint64
 
 	sum     uint64   // of the value
 	service *Service // nil for one that asks for nothing, or could never be read
-	claims  []Claim  // of a value that cannot be read
-	things  []Claim  // see Claims
-	err     error
+	problem *Problem // nil for one that can be read
 }
 
 // Service returns the Service that the key asks for, and false if it asks for none. If
@@ -32,19 +30,44 @@ func (r *Reading) Service() (Service, bool) {
 }
 
 // Err says why the value cannot be read, nil if it can.
-func (r *Reading) Err() error { return r.err }
+func (r *Reading) Err() error {
+	if r.problem == nil {
+		return nil
+	}
+	return r.problem.Err
+}
 
 // Claims returns every thing that the key claims, both by what could be read of its value
 // and by the Service that it asked for before it turned bad. Keys that share no claim, not
-// even by way of others, have nothing to do with each other. It is not to be changed.
-func (r *Reading) Claims() []Claim { return r.things }
+// even by way of others, have nothing to do with each other.
+func (r *Reading) Claims() []Claim {
+	var claims []Claim
+	if r.problem != nil {
+		claims = append(claims, r.problem.Claims...)
+	}
+	if r.service != nil {
+		claims = append(claims, r.service.Claims()...)
+	}
+	return claims
+}
+
+// claimsAny tells whether any of some things is among Claims. It makes none of them: whenever
+// one key changes, all are asked.
+func (r *Reading) claimsAny(things []Claim) bool {
+	return slices.ContainsFunc(things, func(thing Claim) bool {
+		return r.problem != nil && slices.Contains(r.problem.Claims, thing) || r.service != nil && r.service.claims(thing)
+	})
+}
 
 // means returns the claims of the value alone, with what it means by them.
 func (r *Reading) means() []Claim {
-	if r.err != nil || r.service == nil {
-		return r.claims
-	}
 	var claims []Claim
+	switch {
+	case r.problem != nil:
+		return r.problem.Claims
+	case r.service == nil:
+		return nil
+	}
 	for port := range r.service.Ports {
 		claims = append(claims, r.service.ClaimsOf(port)...)
 	}
@@ -97,19 +120,22 @@ func (r Reader) Read(pair Pair, before *Reading) (*Reading, bool) {
 	if !ours {
 		return nil, false
 	}
-	now := &Reading{Ref: ref, ModifyIndex: pair.ModifyIndex, sum: maphash.Bytes(r.seed, pair.Value)}
-	if before != nil && before.Ref == now.Ref && before.ModifyIndex == now.ModifyIndex && before.sum == now.sum {
+	sum := maphash.Bytes(r.seed, pair.Value)
+	if before != nil && *before.Ref == ref && before.ModifyIndex == pair.ModifyIndex && before.sum == sum {
 		return before, true
 	}
-	now.service, now.claims, now.err = decode(r.rules, r.site, ref, pair.Value)
-	if now.err != nil && before != nil && before.service != nil {
+	now := &Reading{Ref: &ref, ModifyIndex: pair.ModifyIndex, sum: sum}
+	service, claims, err := decode(r.rules, r.site, ref, pair.Value)
+	if err != nil {
+		now.problem = &Problem{Ref: ref, Err: err, Claims: claims}
+	}
+	if err != nil && before != nil && before.service != nil {
 		lastGood := *before.service
 		lastGood.Ref = ref
-		now.service = &lastGood
+		service = &lastGood
 	}
-	now.things = slices.Clone(now.claims)
-	if now.service != nil {
-		now.things = append(now.things, now.service.Claims()...)
+	if service != nil {
+		now.Ref, now.service = &service.Ref, service
 	}
 	return now, true
 }
@@ -124,8 +150,8 @@ func Compose(readings []*Reading) Tree {
 		if r.service != nil {
 			tree.Services = append(tree.Services, r.service)
 		}
-		if r.err != nil {
-			tree.Problems = append(tree.Problems, Problem{Ref: r.Ref, Err: r.err, Claims: r.claims})
+		if r.problem != nil {
+			tree.Problems = append(tree.Problems, *r.problem)
 		}
 	}
 	return tree

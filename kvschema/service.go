@@ -99,7 +99,7 @@ type Weights struct{ Passing, Warning int }
 
 // NameOf returns what one of the ports is called in Consul, by its place among Ports:
 // the first has the plain name, any other the port's name behind it.
-func (s Service) NameOf(port int) string {
+func (s *Service) NameOf(port int) string {
 	name := cmp.Or(s.As, s.Name)
 	if port == 0 {
 		return name
@@ -109,7 +109,7 @@ func (s Service) NameOf(port int) string {
 
 // TagsOf returns the tags of one of the ports, by its place among Ports: sorted, unique
 // and not empty.
-func (s Service) TagsOf(port int) []string {
+func (s *Service) TagsOf(port int) []string {
 	switch {
 	case port == s.TraefikPort && len(s.Traefik) > 0:
 		return set(slices.Concat(s.Tags, s.Traefik))

@@ -18,13 +18,17 @@ const echoserver = `{"metadata": {"name": "cart", "annotations": {
 	"spec": {"type": "NodePort", "ports": [{"name": "http", "nodePort": 30080}, {"name": "metrics", "nodePort": 30081}]}}`
 
 func readFor(site traefik.Site, values ...string) kvschema.Tree {
+	return kvschema.Compose([]*kvschema.Reading{readingFor(site, values...)})
+}
+
+func readingFor(site traefik.Site, values ...string) *kvschema.Reading {
 	reader := kvschema.NewReader(kvschema.Prefix("kubernetes"), kvschema.Rules{Ports: "all"}).For(site)
 	var reading *kvschema.Reading
 	for i, value := range values { // each replaces the one before
 		pair := kvschema.Pair{Key: "kubernetes/deployments/shop/cart", Value: []byte(value), CreateIndex: 1, ModifyIndex: uint64(i + 1)}
 		reading, _ = reader.Read(pair, reading)
 	}
-	return kvschema.Compose([]*kvschema.Reading{reading})
+	return reading
 }
 
 // With generation v1 every byte is what it was; with both nothing is taken away.
@@ -108,5 +112,27 @@ func TestPoisonousTagsAreRefused(t *testing.T) {
 	off := traefik.Site{Generation: traefik.V1, Severities: map[string]traefik.Severity{traefik.RuleFreeze: traefik.Warn}}
 	if tree := readFor(off, poisonous); len(tree.Problems) > 0 || len(tree.Services[0].Warnings) != 1 {
 		t.Errorf("a warning announces the service and says so: %v %q", tree.Problems, tree.Services[0].Warnings)
+	}
+}
+
+// TestClaimantsAreThoseWhoClaim: whatever is among a key's claims, be it only remembered, and
+// nothing else.
+func TestClaimantsAreThoseWhoClaim(t *testing.T) {
+	renamed := strings.Replace(echoserver, `"traefik.enable": "true"`, `"k8s-registrar/name": "shop", "tags.x": "a\nb"`, 1)
+	reading := readingFor(traefik.Site{Generation: traefik.Both}, echoserver, renamed)
+	claims := reading.Claims()
+	for _, thing := range append(claims, kvschema.Claim{Kind: "name", Name: "other"}) {
+		want := slices.Contains(claims, thing)
+		if got := kvschema.Claimants([]*kvschema.Reading{reading}, []kvschema.Claim{{}, thing}); len(got) == 1 != want {
+			t.Errorf("%s is claimed by %d keys, want it claimed: %t", thing, len(got), want)
+		}
+	}
+	for _, name := range []string{"shop", "shop-metrics", "cart", "cart-metrics"} {
+		if !slices.Contains(claims, kvschema.Claim{Kind: "name", Name: name}) {
+			t.Errorf("the name %q is not claimed: %v", name, claims)
+		}
+	}
+	if len(claims) < 7 || reading.Err() == nil {
+		t.Errorf("it claims %v and is wrong by %v", claims, reading.Err())
 	}
 }

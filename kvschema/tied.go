@@ -28,7 +28,7 @@ func Claimants(readings []*Reading, things []Claim) []*Reading {
 	}
 	var all []*Reading
 	for _, r := range readings {
-		if slices.ContainsFunc(r.things, func(c Claim) bool { return slices.Contains(things, c) }) {
+		if r.claimsAny(things) {
 			all = append(all, r)
 		}
 	}
@@ -42,7 +42,7 @@ func Tied(readings []*Reading, keys map[string]bool, things []Claim) []*Reading 
 	for {
 		for _, r := range readings {
 			if keys[r.Key] {
-				things = append(things, r.things...)
+				things = append(things, r.Claims()...)
 			}
 		}
 		tied = tied[:0]
@@ -50,7 +50,7 @@ func Tied(readings []*Reading, keys map[string]bool, things []Claim) []*Reading 
 		for _, r := range readings {
 			switch {
 			case keys[r.Key]:
-			case slices.ContainsFunc(r.things, func(c Claim) bool { return slices.Contains(things, c) }):
+			case r.claimsAny(things):
 				keys[r.Key], grown = true, true
 			default:
 				continue

@@ -50,7 +50,7 @@ func ref(path string, createIndex uint64) kvschema.Ref {
 
 func unreadable(path string, createIndex uint64) kvschema.Problem {
 	r := ref(path, createIndex)
-	return kvschema.Problem{Ref: r, Err: errors.New("unreadable"), Claims: kvschema.Service{Ref: r}.Claims()}
+	return kvschema.Problem{Ref: r, Err: errors.New("unreadable"), Claims: (&kvschema.Service{Ref: r}).Claims()}
 }
 
 func createdAt(index uint64) func(*kvschema.Service) {
