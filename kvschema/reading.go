@@ -111,7 +111,8 @@ func (r Reader) Stands(key string) bool {
 // none), and false if the pair is not a Service's: a folder, a key at another depth or
 // of another tree. A value that did not change is not decoded again, and the reading is
 // then the one before. One that turns bad keeps the service of the reading before, so
-// that it is a problem and not a deletion.
+// that it is a problem and not a deletion. What of a Service is as it was before is in memory
+// once.
 //
 // The index alone would not tell whether a value changed: servers that lost their data
 // count from 1 again, and so may meet an old index with another value.
@@ -120,21 +121,28 @@ func (r Reader) Read(pair Pair, before *Reading) (*Reading, bool) {
 	if !ours {
 		return nil, false
 	}
+	if before == nil {
+		before = &Reading{Ref: &Ref{}}
+	}
 	sum := maphash.Bytes(r.seed, pair.Value)
-	if before != nil && *before.Ref == ref && before.ModifyIndex == pair.ModifyIndex && before.sum == sum {
-		return before, true
+	if *before.Ref == ref {
+		if before.ModifyIndex == pair.ModifyIndex && before.sum == sum {
+			return before, true
+		}
+		ref = *before.Ref // the same texts are kept once
 	}
 	now := &Reading{Ref: &ref, ModifyIndex: pair.ModifyIndex, sum: sum}
 	service, claims, err := decode(r.rules, r.site, ref, pair.Value)
 	if err != nil {
 		now.problem = &Problem{Ref: ref, Err: err, Claims: claims}
 	}
-	if err != nil && before != nil && before.service != nil {
+	if err != nil && before.service != nil {
 		lastGood := *before.service
 		lastGood.Ref = ref
 		service = &lastGood
 	}
 	if service != nil {
+		service.lean(before.service)
 		now.Ref, now.service = &service.Ref, service
 	}
 	return now, true
