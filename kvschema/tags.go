@@ -37,6 +37,7 @@ func (d *draft) readTags(annotations object) error {
 	if err := d.readTraefik(); err != nil {
 		return err
 	}
+	d.service.Tags, d.service.Traefik = slices.Clone(d.service.Tags), slices.Clone(d.service.Traefik) // as set does
 	return checkSize(slices.Concat(d.service.Tags, d.service.Traefik))
 }
 
