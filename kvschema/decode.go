@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/k8s-registrar/k8s-registrar/kvschema/traefik"
@@ -86,7 +87,8 @@ func (d *draft) read(value []byte) (bool, error) {
 // readWanted reads what only the Services that are announced have to have.
 func (d *draft) readWanted(kind string, spec, annotations object) (bool, error) {
 	d.service.Address, d.service.DualStack, d.service.Weights.Passing = d.rules.Address, d.rules.DualStack, d.rules.Weight
-	d.service.Families = spec.texts("ipFamilies")
+	families := spec.texts("ipFamilies")
+	d.service.Families = Families{IPv4: slices.Contains(families, "IPv4"), IPv6: slices.Contains(families, "IPv6")}
 	problem := d.readAnnotations(annotations)
 	if wanted, err := d.optedIn(problem != nil); !wanted || err != nil {
 		return false, err

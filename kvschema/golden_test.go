@@ -123,7 +123,14 @@ func writeRest(text *strings.Builder, s kvschema.Service) {
 		fmt.Fprintf(text, "  and %s: %+v %q\n", s.NameOf(i), s.Ports[i], s.TagsOf(i))
 	}
 	if s.Address != "" || s.DualStack {
-		fmt.Fprintf(text, "  at %q, dual stack %v, families %v\n", s.Address, s.DualStack, s.Families)
+		var families []string
+		if s.Families.IPv4 {
+			families = append(families, "IPv4")
+		}
+		if s.Families.IPv6 {
+			families = append(families, "IPv6")
+		}
+		fmt.Fprintf(text, "  at %q, dual stack %v, families %v\n", s.Address, s.DualStack, families)
 	}
 	var check kvschema.Check
 	if s.Check != nil {

@@ -17,7 +17,6 @@ func (s *Service) lean(before *Service) {
 	s.Tags = pointEach(s.Tags, before.Tags)
 	s.Traefik = pointEach(s.Traefik, before.Traefik)
 	s.Defines = point(s.Defines, before.Defines)
-	s.Families = point(s.Families, before.Families)
 	s.Nodes = point(s.Nodes, before.Nodes)
 	s.Warnings = point(s.Warnings, before.Warnings)
 	if maps.Equal(s.Meta, before.Meta) {

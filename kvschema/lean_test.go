@@ -84,7 +84,6 @@ func TestWhatIsAsBeforeIsKeptOnce(t *testing.T) {
 		"traefik":                          &was.Traefik[0] == &is.Traefik[0],
 		"ports":                            &was.Ports[0] == &is.Ports[0],
 		"defines":                          &was.Defines[0] == &is.Defines[0],
-		"families":                         &was.Families[0] == &is.Families[0],
 		"nodes":                            &was.Nodes[0] == &is.Nodes[0],
 		"warnings":                         &was.Warnings[0] == &is.Warnings[0],
 		"check":                            was.Check == is.Check,

@@ -3,6 +3,7 @@ package kvschema
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 
@@ -63,24 +64,24 @@ type Service struct {
 	// unique. Two services of Consul with the same ones would make Traefik delete the
 	// router, so they go to one port only.
 	Traefik []string
+	// Defines are the claims on what those tags define for all of Traefik.
+	Defines []Claim
 	// TraefikPort is the place of that port among Ports.
 	TraefikPort int
 	// Hidden tells that Traefik would make up routes for the other ports, which nobody
 	// asked for, and is told not to.
 	Hidden bool
-	// Defines are the claims on what those tags define for all of Traefik.
-	Defines []Claim
+	// DualStack adds the node's addresses of all Families.
+	DualStack bool
+	// Families are those that the Service says; none if it does not.
+	Families Families
+	// Address is an IP address, "node" for that of the node, or empty for none: readers
+	// then take the one that Consul has for the node.
+	Address string
 	// Meta is what the Service adds to the meta of what is registered.
 	Meta map[string]string
 	// Weights are 0 for Consul's own.
 	Weights Weights
-	// Address is an IP address, "node" for that of the node, or empty for none: readers
-	// then take the one that Consul has for the node.
-	Address string
-	// DualStack adds the node's addresses of all Families.
-	DualStack bool
-	// Families are "IPv4", "IPv6" or both, as the Service says; none if it does not.
-	Families []string
 	// Nodes are where it is announced.
 	Nodes Selector
 	// Copies is how many of those nodes announce it: 0 for all of them, nil for as many as
@@ -96,6 +97,18 @@ type Service struct {
 // Weights are a Service's share of the answers of Consul's DNS, while it is passing and
 // while it is warning.
 type Weights struct{ Passing, Warning int }
+
+// Families are families of IP addresses.
+type Families struct{ IPv4, IPv6 bool }
+
+// LeaveOut tells whether an address is of another family than they are. None leave out no
+// address.
+func (f Families) LeaveOut(address netip.Addr) bool {
+	if address.Is4() {
+		return f.IPv6 && !f.IPv4
+	}
+	return f.IPv4 && !f.IPv6
+}
 
 // NameOf returns what one of the ports is called in Consul, by its place among Ports:
 // the first has the plain name, any other the port's name behind it.

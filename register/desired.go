@@ -3,6 +3,7 @@ package register
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/hashicorp/consul/api"
@@ -170,7 +171,7 @@ func weightsOf(s kvschema.Service) *api.AgentWeights {
 // addresses returns where a port is announced. Readers that find no address take the
 // node's; those that ask Consul's DNS for one family take the tagged one of it.
 func addresses(s kvschema.Service, port int, node Node) (address string, tagged map[string]api.ServiceAddress, err error) {
-	other := s.DualStack && len(s.Families) > 0 && !slices.Contains(s.Families, family(node.Address))
+	other := s.DualStack && s.Families.LeaveOut(node.Address)
 	switch {
 	case s.Address == "node" || s.Address == "" && other:
 		ip, err := node.address(s.Families)
@@ -181,12 +182,12 @@ func addresses(s kvschema.Service, port int, node Node) (address string, tagged 
 	case s.Address != "":
 		return s.Address, nil, nil // whose it is nobody knows
 	}
-	if !s.DualStack || len(s.Families) < 2 {
+	if !s.DualStack || s.Families != (kvschema.Families{IPv4: true, IPv6: true}) {
 		return address, nil, nil
 	}
 	tagged = map[string]api.ServiceAddress{}
-	for family, tag := range map[string]string{"IPv4": "lan_ipv4", "IPv6": "lan_ipv6"} {
-		if ip := node.of(family); ip.IsValid() {
+	for tag, ip := range map[string]netip.Addr{"lan_ipv4": node.IPv4, "lan_ipv6": node.IPv6} {
+		if ip.IsValid() {
 			tagged[tag] = api.ServiceAddress{Address: ip.String(), Port: int(s.Ports[port].NodePort)}
 		}
 	}

@@ -67,10 +67,10 @@ func TestCheckOfAService(t *testing.T) {
 		{"UDP with the port of another", service("shop/cart", 30080, withProtocol("UDP"), withCheck(func(c *kvschema.Check) { c.Port = 30090 })), &health.Check{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30090", Notes: "TCP connect to 10.0.0.1:30090 every 10s, timeout 2s",
 		}},
-		{"IPv6 alone", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families = []string{"IPv6"} }), &health.Check{
+		{"IPv6 alone", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families.IPv6 = true }), &health.Check{
 			CheckID: id + ".tcp", TCP: "[fd00::1]:30080", Notes: "TCP connect to [fd00::1]:30080 every 10s, timeout 2s",
 		}},
-		{"both families", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families = []string{"IPv6", "IPv4"} }), &health.Check{
+		{"both families", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families = kvschema.Families{IPv4: true, IPv6: true} }), &health.Check{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30080", Notes: "TCP connect to 10.0.0.1:30080 every 10s, timeout 2s",
 		}},
 	} {
@@ -133,7 +133,8 @@ func TestAddresses(t *testing.T) {
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			cart := service("shop/cart", 30080, func(s *kvschema.Service) {
-				s.Address, s.DualStack, s.Families = tt.address, tt.dual, strings.Fields(tt.families)
+				s.Address, s.DualStack = tt.address, tt.dual
+				s.Families = kvschema.Families{IPv4: strings.Contains(tt.families, "IPv4"), IPv6: strings.Contains(tt.families, "IPv6")}
 			})
 			d, problems := mapping.Desired(treeOf(cart), dual)
 			equal(t, 0, len(problems))
@@ -210,7 +211,7 @@ func TestWarningsAreToldAndHarmNothing(t *testing.T) {
 // then nothing more is written.
 func TestEveryFieldIsRepaired(t *testing.T) {
 	rich := service("shop/cart", 30080, withSecondPort("m"), func(s *kvschema.Service) {
-		s.Address, s.DualStack, s.Families = "node", true, []string{"IPv4", "IPv6"}
+		s.Address, s.DualStack, s.Families = "node", true, kvschema.Families{IPv4: true, IPv6: true}
 		s.Weights = kvschema.Weights{Passing: 10}
 		s.Meta = map[string]string{"team": "shop"}
 		s.Check = &kvschema.Check{Kind: "http", Path: "/healthz"}

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
 )
 
 // Node is what has to be known of this node.
@@ -67,37 +69,17 @@ func (n Node) On(name string) (Node, error) {
 
 // address returns where a Service of these IP families answers on the node: at the
 // node's address, unless the Service is of the other family alone.
-func (n Node) address(families []string) (netip.Addr, error) {
+func (n Node) address(families kvschema.Families) (netip.Addr, error) {
 	address := n.Address
-	if len(families) > 0 && !slices.Contains(families, family(address)) {
-		for _, other := range families {
-			if found := n.of(other); found.IsValid() {
-				address = found
-				break
-			}
-		}
+	switch {
+	case !families.LeaveOut(address):
+	case families.IPv4 && n.IPv4.IsValid():
+		address = n.IPv4
+	case families.IPv6 && n.IPv6.IsValid():
+		address = n.IPv6
 	}
 	if !address.IsValid() {
 		return address, errNowhere
 	}
 	return address, nil
-}
-
-// of returns the node's address of a family as Kubernetes calls it.
-func (n Node) of(family string) netip.Addr {
-	switch family {
-	case "IPv4":
-		return n.IPv4
-	case "IPv6":
-		return n.IPv6
-	default:
-		return netip.Addr{}
-	}
-}
-
-func family(address netip.Addr) string {
-	if address.Is4() {
-		return "IPv4"
-	}
-	return "IPv6"
 }

@@ -29,7 +29,7 @@ func TestFingerprints(t *testing.T) {
 	rich := service("shop/cart", 30080, withTags("a<b>", "ü"), func(s *kvschema.Service) {
 		s.Meta = map[string]string{"team": "shop & co", "a": ""}
 		s.Weights = kvschema.Weights{Passing: 10, Warning: 1}
-		s.Address, s.DualStack, s.Families = "node", true, []string{"IPv6", "IPv4"}
+		s.Address, s.DualStack, s.Families = "node", true, kvschema.Families{IPv4: true, IPv6: true}
 		s.Check = &kvschema.Check{
 			Kind: "https", Path: "/ok?a=b&c", Host: "cart.example.com", Port: 30090, Interval: time.Minute, Timeout: time.Second,
 			FailuresBeforeCritical: 5, FailuresBeforeWarning: &three, SuccessBeforePassing: &three, InitialStatus: "probe",
