@@ -102,3 +102,13 @@ func nothing(reader kvschema.Reader, before *kvschema.Reading) *kvschema.Reading
 	now, _ := reader.Read(kvschema.Pair{Key: strings.Clone(cartKey), Value: []byte(other), CreateIndex: 1, ModifyIndex: 9}, before)
 	return now
 }
+
+// TestMetaOfTheConfigurationIsKeptOnce for all Services that add nothing.
+func TestMetaOfTheConfigurationIsKeptOnce(t *testing.T) {
+	rules := kvschema.Rules{Meta: map[string]string{"dc": "x"}}
+	plain, _ := readBy(t, rules, good)
+	own, _ := readBy(t, rules, annotated(t, three, "/meta.team", "shop"))
+	rules.Meta["seen"] = "" // a map has no address to compare
+	diff(t, map[string]string{"dc": "x", "seen": ""}, plain.Services[0].Meta)
+	diff(t, map[string]string{"dc": "x", "team": "shop"}, own.Services[0].Meta)
+}

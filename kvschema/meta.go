@@ -29,7 +29,11 @@ func (d *draft) readMeta(key, value string) error {
 
 // addMeta adds that of the configuration, unless an annotation says otherwise.
 func (d *draft) addMeta() error {
-	if len(d.rules.Meta) > 0 {
+	switch {
+	case len(d.rules.Meta) == 0:
+	case len(d.service.Meta) == 0:
+		d.service.Meta = d.rules.Meta // most say nothing of their own: it is kept once for all
+	default:
 		all := maps.Clone(d.rules.Meta)
 		maps.Copy(all, d.service.Meta)
 		d.service.Meta = all
