@@ -138,7 +138,7 @@ func (view *explanation) explainPorts(cfg config.Config, service kvschema.Servic
 		registered := desired.Want[mapping.Owner.ID(service.Ref, port)]
 		shown.Address = strings.ReplaceAll(registered.Address, someAddress, "NODE")
 		if registered.Check != nil {
-			shown.Check = strings.ReplaceAll(registered.Check.Notes, someAddress, "NODE")
+			shown.Check = strings.ReplaceAll(registered.Check.Notes(), someAddress, "NODE")
 		}
 		for _, tag := range service.TagsOf(i) {
 			shown.Tags = append(shown.Tags, tagView{Tag: traefik.Shown(tag), From: origins[tag]})

@@ -87,7 +87,7 @@ func writeStep(b *strings.Builder, step *register.Step) {
 			fmt.Fprintf(b, "    tag: %s\n", tag)
 		}
 		if step.Want.Check != nil {
-			fmt.Fprintf(b, "    check: %s\n", step.Want.Check.Notes)
+			fmt.Fprintf(b, "    check: %s\n", step.Want.Check.Notes())
 		}
 		fallthrough // it may enter maintenance mode
 	case register.Update:

@@ -1,9 +1,12 @@
 package health
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"time"
+	"unique"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -14,6 +17,16 @@ const (
 	// with the status that was seen: neither is a dead port announced until its
 	// first check, nor does a live one wait for it.
 	Probe = "probe"
+)
+
+// Name is that of each check.
+const Name = "NodePort"
+
+// The kinds of checks, as the agent shows them. That of https is HTTP.
+const (
+	KindTCP  = "tcp"
+	KindHTTP = "http"
+	KindGRPC = "grpc"
 )
 
 // Settings say how the check of a service behaves.
@@ -47,58 +60,26 @@ func (s Settings) Check() error {
 	return nil
 }
 
-// Check is how Consul tries a service. It has those fields of Consul's own that we use, by
-// the same names and in the same order, so that in JSON it is the same as [Check.Request]:
-// there are thousands, and Consul's have room for much that we do not use.
+// Check is how Consul tries a service. It is never changed. There are thousands, so each has
+// only what is its own: the rest is shared, and what Consul is told is made when it is.
 type Check struct {
-	CheckID       string              `json:",omitempty"`
-	Name          string              `json:",omitempty"`
-	Interval      string              `json:",omitempty"`
-	Timeout       string              `json:",omitempty"`
-	HTTP          string              `json:",omitempty"`
-	Header        map[string][]string `json:",omitempty"`
-	TCP           string              `json:",omitempty"`
-	Status        string              `json:",omitempty"`
-	Notes         string              `json:",omitempty"`
-	TLSServerName string              `json:",omitempty"`
-	TLSSkipVerify bool                `json:",omitempty"`
-	GRPC          string              `json:",omitempty"`
-
-	SuccessBeforePassing   int `json:",omitempty"`
-	FailuresBeforeWarning  int `json:",omitempty"`
-	FailuresBeforeCritical int `json:",omitempty"`
+	service string // its ID
+	target  netip.AddrPort
+	ask     *ask // nil for a TCP connect
+	shared  unique.Handle[shared]
 }
 
-// Request is what is sent to Consul.
-//
-// There is never a DeregisterCriticalServiceAfter: it would delete what the tree
-// says must exist.
-func (c Check) Request() *api.AgentServiceCheck {
-	return &api.AgentServiceCheck{
-		CheckID:                c.CheckID,
-		Name:                   c.Name,
-		Interval:               c.Interval,
-		Timeout:                c.Timeout,
-		HTTP:                   c.HTTP,
-		Header:                 c.Header,
-		TCP:                    c.TCP,
-		Status:                 c.Status,
-		Notes:                  c.Notes,
-		TLSServerName:          c.TLSServerName,
-		TLSSkipVerify:          c.TLSSkipVerify,
-		GRPC:                   c.GRPC,
-		SuccessBeforePassing:   c.SuccessBeforePassing,
-		FailuresBeforeWarning:  c.FailuresBeforeWarning,
-		FailuresBeforeCritical: c.FailuresBeforeCritical,
-	}
+// ask is what is asked of a service that must do more than accept a connection.
+type ask struct {
+	kind    string // [KindHTTP] or [KindGRPC]
+	http    HTTP
+	service string // of gRPC
 }
 
-// TCP returns the check that connects to the target. The ID is the check's own:
-// check IDs are global on a Consul agent, and registering a taken one steals it.
-func (s Settings) TCP(id string, target netip.AddrPort) *Check {
-	check := s.check(id, "TCP connect to "+target.String())
-	check.TCP = target.String()
-	return check
+// shared is what most checks have in common.
+type shared struct {
+	settings Settings
+	notes    string // but for what is checked
 }
 
 // HTTP describes a request that a service answers when it is well.
@@ -112,56 +93,125 @@ type HTTP struct {
 	Host string
 }
 
+// TCP returns the check of a service, by its ID, that connects to the target.
+func (s Settings) TCP(service string, target netip.AddrPort) *Check {
+	return s.check(service, target, nil)
+}
+
 // HTTP returns the check that sends a GET. A status of 2xx is passing, 429 is warning,
 // anything else is critical.
-func (s Settings) HTTP(id string, target netip.AddrPort, request HTTP) *Check {
-	scheme := "http"
-	if request.TLS {
-		scheme = "https"
-	}
-	address := scheme + "://" + target.String() + request.Path
-	what := "GET " + address
-	if request.Host != "" {
-		what += " for " + request.Host
-	}
-	check := s.check(id, what)
-	check.HTTP = address
-	if request.Host != "" {
-		check.Header = map[string][]string{"Host": {request.Host}}
-	}
-	if request.TLS {
-		check.TLSServerName, check.TLSSkipVerify = request.Host, request.Host == ""
-	}
-	return check
+func (s Settings) HTTP(service string, target netip.AddrPort, request HTTP) *Check {
+	return s.check(service, target, &ask{kind: KindHTTP, http: request})
 }
 
 // GRPC returns the check that asks for the health of a service by gRPC's own protocol
 // for it; without a name for that of the whole server.
-func (s Settings) GRPC(id string, target netip.AddrPort, service string) *Check {
-	address := target.String()
-	if service != "" {
-		address += "/" + service
-	}
-	check := s.check(id, "gRPC health of "+address)
-	check.GRPC = address
-	return check
+func (s Settings) GRPC(service string, target netip.AddrPort, name string) *Check {
+	return s.check(service, target, &ask{kind: KindGRPC, service: name})
 }
 
-// check is what all checks have. The notes repeat what is checked and how often, since
-// the agent does not show that of a check.
-func (s Settings) check(id, what string) *Check {
-	check := &Check{
-		CheckID:                id,
-		Name:                   "NodePort",
-		Notes:                  fmt.Sprintf("%s every %s, timeout %s", what, s.Interval, s.Timeout),
-		Interval:               s.Interval.String(),
-		Timeout:                s.Timeout.String(),
-		SuccessBeforePassing:   s.SuccessBeforePassing,
-		FailuresBeforeWarning:  s.FailuresBeforeWarning,
-		FailuresBeforeCritical: s.FailuresBeforeCritical,
+func (s Settings) check(service string, target netip.AddrPort, ask *ask) *Check {
+	notes := fmt.Sprintf(" every %s, timeout %s", s.Interval, s.Timeout)
+	return &Check{service: service, target: target, ask: ask, shared: unique.Make(shared{settings: s, notes: notes})}
+}
+
+// Noted returns the same check with one more note, which makes it differ for Consul.
+func (c Check) Noted(note string) *Check {
+	common := c.shared.Value()
+	common.notes += " (" + note + ")"
+	c.shared = unique.Make(common)
+	return &c
+}
+
+// ID returns the ID of the check of a kind that a service has. It is the check's own: check
+// IDs are global on a Consul agent, and registering a taken one steals it.
+func ID(service, kind string) string { return service + "." + kind }
+
+// ID returns the check's ID.
+func (c Check) ID() string { return ID(c.service, c.Kind()) }
+
+// Kind returns which of the kinds it is.
+func (c Check) Kind() string {
+	if c.ask == nil {
+		return KindTCP
 	}
-	if s.InitialStatus != Probe {
-		check.Status = s.InitialStatus
+	return c.ask.kind
+}
+
+// Notes repeat what is checked and how often, since the agent does not show that of a check.
+func (c Check) Notes() string {
+	what, host := "TCP connect to ", ""
+	switch c.Kind() {
+	case KindHTTP:
+		what = "GET "
+		if c.ask.http.Host != "" {
+			host = " for " + c.ask.http.Host
+		}
+	case KindGRPC:
+		what = "gRPC health of "
 	}
-	return check
+	return what + c.address() + host + c.shared.Value().notes
+}
+
+// address is the target as Consul is told it.
+func (c Check) address() string {
+	address := c.target.String()
+	switch {
+	case c.Kind() == KindHTTP && c.ask.http.TLS:
+		return "https://" + address + c.ask.http.Path
+	case c.Kind() == KindHTTP:
+		return "http://" + address + c.ask.http.Path
+	case c.Kind() == KindGRPC && c.ask.service != "":
+		return address + "/" + c.ask.service
+	default:
+		return address
+	}
+}
+
+// Equal tells whether both are the same for Consul; nil is no check.
+func (c *Check) Equal(other *Check) bool { return reflect.DeepEqual(c, other) }
+
+// Request is what is sent to Consul.
+//
+// There is never a DeregisterCriticalServiceAfter: it would delete what the tree
+// says must exist.
+func (c Check) Request() *api.AgentServiceCheck {
+	settings := c.shared.Value().settings
+	request := &api.AgentServiceCheck{
+		CheckID:                c.ID(),
+		Name:                   Name,
+		Notes:                  c.Notes(),
+		Interval:               settings.Interval.String(),
+		Timeout:                settings.Timeout.String(),
+		SuccessBeforePassing:   settings.SuccessBeforePassing,
+		FailuresBeforeWarning:  settings.FailuresBeforeWarning,
+		FailuresBeforeCritical: settings.FailuresBeforeCritical,
+	}
+	if settings.InitialStatus != Probe {
+		request.Status = settings.InitialStatus
+	}
+	switch c.Kind() {
+	case KindHTTP:
+		request.HTTP = c.address()
+		if host := c.ask.http.Host; host != "" {
+			request.Header = map[string][]string{"Host": {host}}
+		}
+		if c.ask.http.TLS {
+			request.TLSServerName, request.TLSSkipVerify = c.ask.http.Host, c.ask.http.Host == ""
+		}
+	case KindGRPC:
+		request.GRPC = c.address()
+	default:
+		request.TCP = c.address()
+	}
+	return request
+}
+
+// MarshalJSON encodes the request, which is what fingerprints are made of.
+func (c Check) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(c.Request())
+	if err != nil {
+		return nil, fmt.Errorf("encode check: %w", err)
+	}
+	return text, nil
 }

@@ -3,7 +3,6 @@ package health_test
 import (
 	"encoding/json"
 	"net/netip"
-	"reflect"
 	"testing"
 	"time"
 
@@ -29,52 +28,52 @@ func TestTCPSaysHowConsulChecksAPort(t *testing.T) {
 		settings         health.Settings
 		want             api.AgentServiceCheck
 	}{
-		{"IPv4", "web:tcp", "192.0.2.7:30080", usual, api.AgentServiceCheck{
-			CheckID: "web:tcp", Name: "NodePort", Notes: notes, TCP: "192.0.2.7:30080",
+		{"IPv4", "web", "192.0.2.7:30080", usual, api.AgentServiceCheck{
+			CheckID: "web.tcp", Name: "NodePort", Notes: notes, TCP: "192.0.2.7:30080",
 			Interval: "10s", Timeout: "2s", FailuresBeforeCritical: 3,
 		}},
-		{"IPv6 in brackets", "web:tcp", "[2001:db8::7]:30080", usual, api.AgentServiceCheck{
-			CheckID: "web:tcp", Name: "NodePort", Notes: "TCP connect to [2001:db8::7]:30080 every 10s, timeout 2s", TCP: "[2001:db8::7]:30080",
+		{"IPv6 in brackets", "web", "[2001:db8::7]:30080", usual, api.AgentServiceCheck{
+			CheckID: "web.tcp", Name: "NodePort", Notes: "TCP connect to [2001:db8::7]:30080 every 10s, timeout 2s", TCP: "[2001:db8::7]:30080",
 			Interval: "10s", Timeout: "2s", FailuresBeforeCritical: 3,
 		}},
-		{"IPv6 with a zone", "web:tcp", "[fe80::7%eth0]:30080", usual, api.AgentServiceCheck{
-			CheckID: "web:tcp", Name: "NodePort", Notes: "TCP connect to [fe80::7%eth0]:30080 every 10s, timeout 2s", TCP: "[fe80::7%eth0]:30080",
+		{"IPv6 with a zone", "web", "[fe80::7%eth0]:30080", usual, api.AgentServiceCheck{
+			CheckID: "web.tcp", Name: "NodePort", Notes: "TCP connect to [fe80::7%eth0]:30080 every 10s, timeout 2s", TCP: "[fe80::7%eth0]:30080",
 			Interval: "10s", Timeout: "2s", FailuresBeforeCritical: 3,
 		}},
-		{"smallest port", "web:tcp", "192.0.2.7:1", usual, api.AgentServiceCheck{
-			CheckID: "web:tcp", Name: "NodePort", Notes: "TCP connect to 192.0.2.7:1 every 10s, timeout 2s", TCP: "192.0.2.7:1",
+		{"smallest port", "web", "192.0.2.7:1", usual, api.AgentServiceCheck{
+			CheckID: "web.tcp", Name: "NodePort", Notes: "TCP connect to 192.0.2.7:1 every 10s, timeout 2s", TCP: "192.0.2.7:1",
 			Interval: "10s", Timeout: "2s", FailuresBeforeCritical: 3,
 		}},
-		{"largest port", "web:tcp", "192.0.2.7:65535", usual, api.AgentServiceCheck{
-			CheckID: "web:tcp", Name: "NodePort", Notes: "TCP connect to 192.0.2.7:65535 every 10s, timeout 2s", TCP: "192.0.2.7:65535",
+		{"largest port", "web", "192.0.2.7:65535", usual, api.AgentServiceCheck{
+			CheckID: "web.tcp", Name: "NodePort", Notes: "TCP connect to 192.0.2.7:65535 every 10s, timeout 2s", TCP: "192.0.2.7:65535",
 			Interval: "10s", Timeout: "2s", FailuresBeforeCritical: 3,
 		}},
-		{"ID of its own", "k8s-registrar-shop-cart:tcp", "192.0.2.7:30080", usual, api.AgentServiceCheck{
-			CheckID: "k8s-registrar-shop-cart:tcp", Name: "NodePort", Notes: notes, TCP: "192.0.2.7:30080",
+		{"ID of its own", "k8s-registrar-shop-cart", "192.0.2.7:30080", usual, api.AgentServiceCheck{
+			CheckID: "k8s-registrar-shop-cart.tcp", Name: "NodePort", Notes: notes, TCP: "192.0.2.7:30080",
 			Interval: "10s", Timeout: "2s", FailuresBeforeCritical: 3,
 		}},
-		{"each threshold in its field", "web:tcp", "192.0.2.7:30080", settings(func(s *health.Settings) {
+		{"each threshold in its field", "web", "192.0.2.7:30080", settings(func(s *health.Settings) {
 			s.SuccessBeforePassing, s.FailuresBeforeWarning, s.FailuresBeforeCritical = 5, 2, 4
 		}), api.AgentServiceCheck{
-			CheckID: "web:tcp", Name: "NodePort", Notes: notes, TCP: "192.0.2.7:30080",
+			CheckID: "web.tcp", Name: "NodePort", Notes: notes, TCP: "192.0.2.7:30080",
 			Interval: "10s", Timeout: "2s", SuccessBeforePassing: 5, FailuresBeforeWarning: 2, FailuresBeforeCritical: 4,
 		}},
-		{"times below a second and above a minute", "web:tcp", "192.0.2.7:30080", settings(func(s *health.Settings) {
+		{"times below a second and above a minute", "web", "192.0.2.7:30080", settings(func(s *health.Settings) {
 			s.Interval, s.Timeout = 90*time.Second, 250*time.Millisecond
 		}), api.AgentServiceCheck{
-			CheckID: "web:tcp", Name: "NodePort", Notes: "TCP connect to 192.0.2.7:30080 every 1m30s, timeout 250ms", TCP: "192.0.2.7:30080",
+			CheckID: "web.tcp", Name: "NodePort", Notes: "TCP connect to 192.0.2.7:30080 every 1m30s, timeout 250ms", TCP: "192.0.2.7:30080",
 			Interval: "1m30s", Timeout: "250ms", FailuresBeforeCritical: 3,
 		}},
-		{"passing until the first probe", "web:tcp", "192.0.2.7:30080", settings(func(s *health.Settings) {
+		{"passing until the first probe", "web", "192.0.2.7:30080", settings(func(s *health.Settings) {
 			s.InitialStatus = api.HealthPassing
 		}), api.AgentServiceCheck{
-			CheckID: "web:tcp", Name: "NodePort", Notes: notes, TCP: "192.0.2.7:30080", Status: "passing",
+			CheckID: "web.tcp", Name: "NodePort", Notes: notes, TCP: "192.0.2.7:30080", Status: "passing",
 			Interval: "10s", Timeout: "2s", FailuresBeforeCritical: 3,
 		}},
-		{"critical until the first probe", "web:tcp", "192.0.2.7:30080", settings(func(s *health.Settings) {
+		{"critical until the first probe", "web", "192.0.2.7:30080", settings(func(s *health.Settings) {
 			s.InitialStatus = api.HealthCritical
 		}), api.AgentServiceCheck{
-			CheckID: "web:tcp", Name: "NodePort", Notes: notes, TCP: "192.0.2.7:30080", Status: "critical",
+			CheckID: "web.tcp", Name: "NodePort", Notes: notes, TCP: "192.0.2.7:30080", Status: "critical",
 			Interval: "10s", Timeout: "2s", FailuresBeforeCritical: 3,
 		}},
 	} {
@@ -123,35 +122,45 @@ func TestNoCheckEverDeletesItsService(t *testing.T) {
 	})
 }
 
-// TestCheckIsTheRequestInJSON, which is what fingerprints are made of: all of its fields,
-// under their names and in their order.
-func TestCheckIsTheRequestInJSON(t *testing.T) {
-	var check health.Check
-	for field, value := range reflect.ValueOf(&check).Elem().Fields() {
-		switch field.Type.Kind() {
-		case reflect.String:
-			value.SetString("some " + field.Name)
-		case reflect.Int:
-			value.SetInt(int64(field.Index[0]))
-		case reflect.Bool:
-			value.SetBool(true)
-		case reflect.Map:
-			value.Set(reflect.ValueOf(map[string][]string{"Host": {"some host"}}))
-		default:
-			t.Fatalf("%s is a %s", field.Name, field.Type)
+// TestCheckInJSON has golden values, since fingerprints are made of it: all fields of the
+// request that we use, in their order.
+func TestCheckInJSON(t *testing.T) {
+	settings := health.Settings{
+		Interval: 10 * time.Second, Timeout: 2 * time.Second,
+		FailuresBeforeCritical: 3, FailuresBeforeWarning: 2, SuccessBeforePassing: 1, InitialStatus: api.HealthCritical,
+	}
+	target := netip.MustParseAddrPort("192.0.2.7:30080")
+	for want, check := range map[string]*health.Check{
+		`{"CheckID":"web.tcp","Name":"NodePort","Interval":"10s","Timeout":"2s","TCP":"192.0.2.7:30080","Status":"critical",` +
+			`"Notes":"TCP connect to 192.0.2.7:30080 every 10s, timeout 2s",` +
+			`"SuccessBeforePassing":1,"FailuresBeforeWarning":2,"FailuresBeforeCritical":3}`: settings.TCP("web", target),
+		`{"CheckID":"web.http","Name":"NodePort","Interval":"10s","Timeout":"2s","HTTP":"https://192.0.2.7:30080/ok?a\u0026b",` +
+			`"Header":{"Host":["web.example.com"]},"Status":"critical",` +
+			`"Notes":"GET https://192.0.2.7:30080/ok?a\u0026b for web.example.com every 10s, timeout 2s","TLSServerName":"web.example.com",` +
+			`"SuccessBeforePassing":1,"FailuresBeforeWarning":2,"FailuresBeforeCritical":3}`: settings.HTTP("web", target, health.HTTP{TLS: true, Path: "/ok?a&b", Host: "web.example.com"}),
+		`{"CheckID":"web.http","Name":"NodePort","Interval":"10s","Timeout":"2s","HTTP":"https://192.0.2.7:30080/","Status":"critical",` +
+			`"Notes":"GET https://192.0.2.7:30080/ every 10s, timeout 2s","TLSSkipVerify":true,` +
+			`"SuccessBeforePassing":1,"FailuresBeforeWarning":2,"FailuresBeforeCritical":3}`: settings.HTTP("web", target, health.HTTP{TLS: true, Path: "/"}),
+		`{"CheckID":"web.grpc","Name":"NodePort","Interval":"10s","Timeout":"2s","Status":"critical",` +
+			`"Notes":"gRPC health of 192.0.2.7:30080/web.v1 every 10s, timeout 2s (token t) (#n)","GRPC":"192.0.2.7:30080/web.v1",` +
+			`"SuccessBeforePassing":1,"FailuresBeforeWarning":2,"FailuresBeforeCritical":3}`: settings.GRPC("web", target, "web.v1").Noted("token t").Noted("#n"),
+	} {
+		got, err := json.Marshal(check)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, string(got)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
-	for _, c := range []health.Check{{}, check} {
-		got, err := json.Marshal(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, err := json.Marshal(c.Request())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("(-request +check):\n%s", diff)
-		}
+}
+
+// TestNotedIsAnother check, and the first stays as it was.
+func TestNotedIsAnother(t *testing.T) {
+	check := health.Settings{Interval: time.Second, Timeout: time.Second}.TCP("web", netip.MustParseAddrPort("192.0.2.7:1"))
+	const notes = "TCP connect to 192.0.2.7:1 every 1s, timeout 1s"
+	noted := check.Noted("a")
+	if check.Notes() != notes || noted.Notes() != notes+" (a)" {
+		t.Errorf("%q, noted %q", check.Notes(), noted.Notes())
 	}
 }

@@ -136,8 +136,9 @@ func diverges(want Registration, local, catalog *Registered) string {
 	if want.Check == nil {
 		return ""
 	}
-	here, _ := local.Checks.Of(want.Check.CheckID)
-	there, _ := catalog.Checks.Of(want.Check.CheckID)
+	check := want.Check.ID()
+	here, _ := local.Checks.Of(check)
+	there, _ := catalog.Checks.Of(check)
 	if here.Status != there.Status {
 		return fmt.Sprintf("its check is %s, and %s in the catalog", here.Status, there.Status)
 	}

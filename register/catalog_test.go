@@ -186,7 +186,7 @@ func TestRefresh(t *testing.T) {
 			nonce = "n"
 		}
 		equal(t, []string{want, nonce}, []string{step.Want.Meta.Of(register.MetaFingerprint), step.Want.Meta.Of(register.MetaNonce)})
-		equal(t, nonce != "", strings.HasSuffix(step.Want.Check.Notes, " (#n)"))
+		equal(t, nonce != "", strings.HasSuffix(step.Want.Check.Notes(), " (#n)"))
 	}
 	equal(t, []register.Change{{Field: "sent again", Want: "lost"}}, again.Steps[2].Changes)
 	equal(t, "", d.Want[idOf(services[0])].Meta.Of(register.MetaNonce)) // what is desired does not change

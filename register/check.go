@@ -31,11 +31,11 @@ func (m Mapping) check(id ID, s kvschema.Service, port int, node Node) (*health.
 	switch want.Kind {
 	case "http", "https":
 		request := health.HTTP{TLS: want.Kind == "https", Path: cmp.Or(want.Path, "/"), Host: want.Host}
-		return settings.HTTP(checkID(id, "http"), at, request), nil
+		return settings.HTTP(string(id), at, request), nil
 	case "grpc":
-		return settings.GRPC(checkID(id, "grpc"), at, want.Service), nil
+		return settings.GRPC(string(id), at, want.Service), nil
 	default:
-		return settings.TCP(checkID(id, "tcp"), at), nil
+		return settings.TCP(string(id), at), nil
 	}
 }
 
@@ -56,21 +56,9 @@ func settingsFor(configured health.Settings, want kvschema.Check) health.Setting
 }
 
 // checkID is the ID of a check that we make for a service.
-func checkID(id ID, kind string) string { return string(id) + "." + kind }
-
-// kindOf is the type that the agent shows of a check that we make.
-func kindOf(check *health.Check) string {
-	switch {
-	case check.HTTP != "":
-		return "http"
-	case check.GRPC != "":
-		return "grpc"
-	default:
-		return "tcp"
-	}
-}
+func checkID(id ID, kind string) string { return health.ID(string(id), kind) }
 
 // shownCheck is what the agent shows of a check that we make.
 func shownCheck(check *health.Check) Check {
-	return Check{ID: check.CheckID, Name: check.Name, Notes: check.Notes, Type: kindOf(check)}
+	return Check{ID: check.ID(), Name: health.Name, Notes: check.Notes(), Type: check.Kind()}
 }

@@ -117,14 +117,14 @@ func shown(tags ...string) string { return strings.Join(kvschema.Shown(tags), " 
 // ID of ours that should not be there is.
 func compareChecks(want Registration, have *Registered) []Change {
 	var changes []Change
-	if check := want.Check; check != nil {
-		got, ok := have.Checks.Of(check.CheckID)
-		described := describe(shownCheck(check))
+	if want.Check != nil {
+		check := shownCheck(want.Check)
+		got, ok := have.Checks.Of(check.ID)
 		switch {
 		case !ok:
-			changes = append(changes, Change{Field: "check " + check.CheckID, Want: described})
-		case describe(got) != described:
-			changes = append(changes, Change{Field: "check " + check.CheckID, Have: describe(got), Want: described})
+			changes = append(changes, Change{Field: "check " + check.ID, Want: describe(check)})
+		case got.Name != check.Name || got.Type != check.Type || got.Notes != check.Notes:
+			changes = append(changes, Change{Field: "check " + check.ID, Have: describe(got), Want: describe(check)})
 		}
 	}
 	for _, id := range staleChecks(want, have) {
@@ -144,7 +144,7 @@ func staleChecks(want Registration, have *Registered) []string {
 	for _, kind := range []string{"grpc", "http", "tcp"} {
 		id := checkID(have.ID, kind)
 		_, there := have.Checks.Of(id)
-		if there && (want.Check == nil || want.Check.CheckID != id) {
+		if there && (want.Check == nil || want.Check.Kind() != kind) {
 			stale = append(stale, id)
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/consul/api"
 	"pgregory.net/rapid"
 
-	"github.com/k8s-registrar/k8s-registrar/health"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
@@ -34,17 +34,18 @@ func TestRegistration(t *testing.T) {
 			"external-k8s-ref-kind":     "Service",
 			"external-k8s-ref-name":     "cart",
 		}),
-		Check: &health.Check{
-			CheckID:                "k8s-registrar-default.shop.cart.http.tcp",
-			Name:                   "NodePort",
-			Notes:                  "TCP connect to 10.0.0.1:30080 every 10s, timeout 2s",
-			TCP:                    "10.0.0.1:30080",
-			Interval:               "10s",
-			Timeout:                "2s",
-			Status:                 "passing",
-			FailuresBeforeCritical: 2,
-		},
+		Check: got.Check,
 	}, got)
+	equal(t, &api.AgentServiceCheck{
+		CheckID:                "k8s-registrar-default.shop.cart.http.tcp",
+		Name:                   "NodePort",
+		Notes:                  "TCP connect to 10.0.0.1:30080 every 10s, timeout 2s",
+		TCP:                    "10.0.0.1:30080",
+		Interval:               "10s",
+		Timeout:                "2s",
+		Status:                 "passing",
+		FailuresBeforeCritical: 2,
+	}, got.Check.Request())
 }
 
 func TestMapping(t *testing.T) {
@@ -74,8 +75,8 @@ func TestMapping(t *testing.T) {
 				equal(t, id, r.ID)
 				check := "no check"
 				if r.Check != nil {
-					check = "tcp " + r.Check.TCP
-					equal(t, string(id)+".tcp", r.Check.CheckID)
+					check = "tcp " + r.Check.Request().TCP
+					equal(t, string(id)+".tcp", r.Check.ID())
 				}
 				got = append(got, fmt.Sprintf("%s %s:%d [%s] %s", strings.TrimPrefix(string(id), prefix), r.Name, r.Port, strings.Join(r.Tags, "|"), check))
 			}

@@ -128,7 +128,7 @@ func writeRegistration(text *strings.Builder, r register.Registration) {
 	if r.Check == nil {
 		fmt.Fprintln(text, "    no check")
 	} else {
-		fmt.Fprintf(text, "    check %s\n", r.Check.Notes)
+		fmt.Fprintf(text, "    check %s\n", r.Check.Notes())
 	}
 	for _, tag := range r.Tags {
 		fmt.Fprintf(text, "    tag %s\n", tag)

@@ -134,7 +134,7 @@ func shown(r register.Registration) register.Registered {
 		Weights: api.AgentWeights{Passing: 1, Warning: 1},
 	}
 	if c := r.Check; c != nil {
-		have.Checks = have.Checks.With(register.Check{ID: c.CheckID, Name: c.Name, Notes: c.Notes, Type: "tcp", Status: api.HealthPassing})
+		have.Checks = have.Checks.With(register.Check{ID: c.ID(), Name: health.Name, Notes: c.Notes(), Type: "tcp", Status: api.HealthPassing})
 	}
 	return have
 }

@@ -2,7 +2,6 @@ package register
 
 import (
 	"maps"
-	"reflect"
 	"slices"
 
 	"github.com/hashicorp/consul/api"
@@ -41,7 +40,7 @@ func (r Registration) lean(before Desired) Registration {
 	case was.Meta.Of(MetaFingerprint) == r.Meta.Of(MetaFingerprint):
 		was.Copies, was.Nodes = r.Copies, r.Nodes // the fingerprint is of what is sent
 		return was
-	case reflect.DeepEqual(was.Check, r.Check): // most changes are of tags
+	case was.Check.Equal(r.Check): // most changes are of tags
 		r.Check = was.Check
 	}
 	return r

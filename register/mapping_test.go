@@ -10,7 +10,6 @@ import (
 
 	"github.com/hashicorp/consul/api"
 
-	"github.com/k8s-registrar/k8s-registrar/health"
 	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
@@ -29,48 +28,48 @@ func TestCheckOfAService(t *testing.T) {
 	for _, tt := range []struct {
 		what    string
 		service kvschema.Service
-		want    *health.Check
+		want    *api.AgentServiceCheck
 	}{
-		{"HTTP", cart(func(c *kvschema.Check) { c.Kind = "http" }), &health.Check{
+		{"HTTP", cart(func(c *kvschema.Check) { c.Kind = "http" }), &api.AgentServiceCheck{
 			CheckID: id + ".http", HTTP: "http://10.0.0.1:30080/", Notes: "GET http://10.0.0.1:30080/ every 10s, timeout 2s",
 		}},
-		{"HTTP for a host", cart(func(c *kvschema.Check) { c.Kind, c.Path, c.Host = "http", "/ok?a=b", "cart.example.com" }), &health.Check{
+		{"HTTP for a host", cart(func(c *kvschema.Check) { c.Kind, c.Path, c.Host = "http", "/ok?a=b", "cart.example.com" }), &api.AgentServiceCheck{
 			CheckID: id + ".http", HTTP: "http://10.0.0.1:30080/ok?a=b", Header: map[string][]string{"Host": {"cart.example.com"}},
 			Notes: "GET http://10.0.0.1:30080/ok?a=b for cart.example.com every 10s, timeout 2s",
 		}},
-		{"HTTPS", cart(func(c *kvschema.Check) { c.Kind = "https" }), &health.Check{
+		{"HTTPS", cart(func(c *kvschema.Check) { c.Kind = "https" }), &api.AgentServiceCheck{
 			CheckID: id + ".http", HTTP: "https://10.0.0.1:30080/", TLSSkipVerify: true, Notes: "GET https://10.0.0.1:30080/ every 10s, timeout 2s",
 		}},
-		{"HTTPS, verified", cart(func(c *kvschema.Check) { c.Kind, c.Host = "https", "cart.example.com" }), &health.Check{
+		{"HTTPS, verified", cart(func(c *kvschema.Check) { c.Kind, c.Host = "https", "cart.example.com" }), &api.AgentServiceCheck{
 			CheckID: id + ".http", HTTP: "https://10.0.0.1:30080/", TLSServerName: "cart.example.com", Header: map[string][]string{"Host": {"cart.example.com"}},
 			Notes: "GET https://10.0.0.1:30080/ for cart.example.com every 10s, timeout 2s",
 		}},
-		{"gRPC", cart(func(c *kvschema.Check) { c.Kind, c.Service = "grpc", "shop.v1.Cart" }), &health.Check{
+		{"gRPC", cart(func(c *kvschema.Check) { c.Kind, c.Service = "grpc", "shop.v1.Cart" }), &api.AgentServiceCheck{
 			CheckID: id + ".grpc", GRPC: "10.0.0.1:30080/shop.v1.Cart", Notes: "gRPC health of 10.0.0.1:30080/shop.v1.Cart every 10s, timeout 2s",
 		}},
-		{"another port", cart(func(c *kvschema.Check) { c.Port = 30090 }), &health.Check{
+		{"another port", cart(func(c *kvschema.Check) { c.Port = 30090 }), &api.AgentServiceCheck{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30090", Notes: "TCP connect to 10.0.0.1:30090 every 10s, timeout 2s",
 		}},
-		{"times", cart(func(c *kvschema.Check) { c.Interval, c.Timeout = time.Minute, 20*time.Second }), &health.Check{
+		{"times", cart(func(c *kvschema.Check) { c.Interval, c.Timeout = time.Minute, 20*time.Second }), &api.AgentServiceCheck{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30080", Notes: "TCP connect to 10.0.0.1:30080 every 1m0s, timeout 20s", Interval: "1m0s", Timeout: "20s",
 		}},
-		{"an interval below the configured timeout", cart(func(c *kvschema.Check) { c.Interval = time.Second }), &health.Check{
+		{"an interval below the configured timeout", cart(func(c *kvschema.Check) { c.Interval = time.Second }), &api.AgentServiceCheck{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30080", Notes: "TCP connect to 10.0.0.1:30080 every 1s, timeout 1s", Interval: "1s", Timeout: "1s",
 		}},
 		{"thresholds", cart(func(c *kvschema.Check) {
 			c.FailuresBeforeCritical, c.FailuresBeforeWarning, c.SuccessBeforePassing, c.InitialStatus = 5, &three, &zero, "critical"
-		}), &health.Check{
+		}), &api.AgentServiceCheck{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30080", Notes: "TCP connect to 10.0.0.1:30080 every 10s, timeout 2s",
 			FailuresBeforeCritical: 5, FailuresBeforeWarning: 3, Status: "critical",
 		}},
 		{"UDP", service("shop/cart", 30080, withProtocol("UDP"), withCheck(func(c *kvschema.Check) { c.Kind = "http" })), nil},
-		{"UDP with the port of another", service("shop/cart", 30080, withProtocol("UDP"), withCheck(func(c *kvschema.Check) { c.Port = 30090 })), &health.Check{
+		{"UDP with the port of another", service("shop/cart", 30080, withProtocol("UDP"), withCheck(func(c *kvschema.Check) { c.Port = 30090 })), &api.AgentServiceCheck{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30090", Notes: "TCP connect to 10.0.0.1:30090 every 10s, timeout 2s",
 		}},
-		{"IPv6 alone", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families.IPv6 = true }), &health.Check{
+		{"IPv6 alone", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families.IPv6 = true }), &api.AgentServiceCheck{
 			CheckID: id + ".tcp", TCP: "[fd00::1]:30080", Notes: "TCP connect to [fd00::1]:30080 every 10s, timeout 2s",
 		}},
-		{"both families", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families = kvschema.Families{IPv4: true, IPv6: true} }), &health.Check{
+		{"both families", service("shop/cart", 30080, func(s *kvschema.Service) { s.Families = kvschema.Families{IPv4: true, IPv6: true} }), &api.AgentServiceCheck{
 			CheckID: id + ".tcp", TCP: "10.0.0.1:30080", Notes: "TCP connect to 10.0.0.1:30080 every 10s, timeout 2s",
 		}},
 	} {
@@ -88,7 +87,11 @@ func TestCheckOfAService(t *testing.T) {
 			}
 			d, problems := mapping.Desired(treeOf(tt.service), dual)
 			equal(t, 0, len(problems))
-			equal(t, tt.want, d.Want[idOf(tt.service)].Check)
+			var got *api.AgentServiceCheck
+			if check := d.Want[idOf(tt.service)].Check; check != nil {
+				got = check.Request()
+			}
+			equal(t, tt.want, got)
 		})
 	}
 }
@@ -287,7 +290,7 @@ func TestNodePortIsAnnouncedNotThePort(t *testing.T) {
 	d := desired(t, service("shop/cart", 30080, withPort("http", 80), withSecondPort("m")))
 	var got []string
 	for _, r := range d.Want {
-		got = append(got, fmt.Sprintf("%s:%d %s", r.Name, r.Port, r.Check.TCP))
+		got = append(got, fmt.Sprintf("%s:%d %s", r.Name, r.Port, r.Check.Request().TCP))
 	}
 	equal(t, []string{"cart:30080 10.0.0.1:30080", "cart-m:31080 10.0.0.1:31080"}, got, sorted)
 }

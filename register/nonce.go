@@ -1,7 +1,5 @@
 package register
 
-import "fmt"
-
 // MetaNonce is in the meta of a service that had to be sent again though nothing in
 // it had changed.
 //
@@ -24,9 +22,7 @@ func (r Registration) withNonce(nonce string) Registration {
 // differ for Consul.
 func (r Registration) noted(note string) Registration {
 	if r.Check != nil {
-		check := *r.Check
-		check.Notes = fmt.Sprintf("%s (%s)", check.Notes, note)
-		r.Check = &check
+		r.Check = r.Check.Noted(note)
 	}
 	return r
 }

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
-
-	"github.com/k8s-registrar/k8s-registrar/health"
 )
 
 // probeTimeout bounds the look before a first registration. A live NodePort
@@ -26,8 +24,11 @@ func (l *Local) probe(ctx context.Context, outcomes []*Outcome) map[ID]string {
 	var dials sync.WaitGroup
 	statuses := map[ID]string{}
 	for _, o := range outcomes {
-		check := o.Step.Want.Check
-		if check == nil || check.Status != "" || check.GRPC != "" || o.Step.Wait != "" {
+		if o.Step.Want.Check == nil || o.Step.Wait != "" {
+			continue
+		}
+		check := o.Step.Want.Check.Request()
+		if check.Status != "" || check.GRPC != "" {
 			continue
 		}
 		if _, known := o.Step.Have.checks().Of(check.CheckID); known {
@@ -45,7 +46,7 @@ func (l *Local) probe(ctx context.Context, outcomes []*Outcome) map[ID]string {
 }
 
 // look does once what the check will do again and again.
-func (l *Local) look(ctx context.Context, check *health.Check) string {
+func (l *Local) look(ctx context.Context, check *api.AgentServiceCheck) string {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	if check.HTTP != "" {
@@ -60,7 +61,7 @@ func (l *Local) look(ctx context.Context, check *health.Check) string {
 }
 
 // get takes the answer as Consul's HTTP check does.
-func (l *Local) get(ctx context.Context, check *health.Check) string {
+func (l *Local) get(ctx context.Context, check *api.AgentServiceCheck) string {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, check.HTTP, nil)
 	if err != nil {
 		return api.HealthCritical

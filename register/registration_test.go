@@ -1,6 +1,7 @@
 package register_test
 
 import (
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
@@ -45,6 +46,18 @@ func TestFingerprints(t *testing.T) {
 		"91cf2a2060d789db52de02ab7a49184d": {mapping, service("shop/cart", 30080, withCheck(func(c *kvschema.Check) { c.Kind = "https" }))},
 		"6cbcc8c9d2bddcccd53978d4f7774811": {mapping, service("shop/cart", 30080, withProtocol("UDP"))},
 		"f76c245ad691de66970af5ccd14894d4": {token, service("shop/cart", 30080, func(s *kvschema.Service) { s.Address = "192.0.2.1" })},
+		"c401ce0a3b0a05485f31c8d82cc71195": {mapping, service("shop/cart", 30080, withCheck(func(c *kvschema.Check) {
+			c.Kind, c.Path, c.Host = "http", "/ok", "cart.example.com"
+		}))},
+		"0e424b6d31e4674ecc33ff896ff9ddeb": {token, service("shop/cart", 30080, withCheck(func(c *kvschema.Check) { c.Kind = "grpc" }))},
+		"8fef18ceb7573c5345776f4690f4382f": {mapping, service("shop/cart", 30080, func(s *kvschema.Service) {
+			s.Families.IPv6 = true
+		}, withCheck(func(c *kvschema.Check) {
+			c.FailuresBeforeWarning, c.FailuresBeforeCritical, c.SuccessBeforePassing = &three, 4, &three
+		}))},
+		"56df5a5e47d7329c5637040b9669d8c9": {mapping, service("shop/cart", 30080, withCheck(func(c *kvschema.Check) {
+			c.Interval, c.Timeout, c.InitialStatus = 90*time.Second, 250*time.Millisecond, "probe"
+		}))},
 	} {
 		equal(t, want, fingerprint(t, tt.m, tt.s, dual))
 	}
@@ -106,14 +119,16 @@ func TestFingerprintShowsEveryField(t *testing.T) {
 		}
 		distinct(t, seen, field.Name, stamped(fields[field.Name]))
 	}
-	for name, change := range map[string]func(*health.Check){
-		"check's ID":     func(c *health.Check) { c.CheckID += "x" },
-		"check's name":   func(c *health.Check) { c.Name += "x" },
-		"check's notes":  func(c *health.Check) { c.Notes += "x" },
-		"check's target": func(c *health.Check) { c.TCP += "1" },
-		"check's status": func(c *health.Check) { c.Status = "" },
+	at := netip.MustParseAddrPort("10.0.0.1:30080")
+	const id = prefix + "shop.cart.http"
+	for name, check := range map[string]*health.Check{
+		"check's ID":      mapping.Health.TCP(id+"x", at),
+		"check's kind":    mapping.Health.GRPC(id, at, ""),
+		"check's notes":   mapping.Health.TCP(id, at).Noted("x"),
+		"check's target":  mapping.Health.TCP(id, netip.AddrPortFrom(at.Addr(), 1)),
+		"check's service": mapping.Health.GRPC(id, at, "x"),
 	} {
-		distinct(t, seen, name, stamped(func(r *register.Registration) { change(r.Check) }))
+		distinct(t, seen, name, stamped(func(r *register.Registration) { r.Check = check }))
 	}
 }
 

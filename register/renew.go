@@ -41,8 +41,8 @@ func (m Mapping) again(have *Registered, node Node) (Registration, bool) {
 		}
 	}
 	if check, there := have.Checks.Of(checkID(have.ID, "tcp")); there {
-		r.Check = m.Health.TCP(checkID(have.ID, "tcp"), netip.AddrPortFrom(node.Address, uint16(have.Port)))
-		if notes, _, _ := strings.Cut(check.Notes, " ("); notes != r.Check.Notes {
+		r.Check = m.Health.TCP(string(have.ID), netip.AddrPortFrom(node.Address, uint16(have.Port)))
+		if notes, _, _ := strings.Cut(check.Notes, " ("); notes != r.Check.Notes() {
 			return r, false
 		}
 	}

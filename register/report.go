@@ -145,8 +145,8 @@ func (s *Step) registered() *Registered {
 		now.Checks = now.Checks.Without(id)
 	}
 	if c := want.Check; c != nil {
-		known, _ := now.Checks.Of(c.CheckID)
 		shown := shownCheck(c)
+		known, _ := now.Checks.Of(shown.ID)
 		shown.Status, shown.Output = known.Status, known.Output
 		now.Checks = now.Checks.With(shown)
 	}
