@@ -69,7 +69,8 @@ func (m Mapping) Desired(tree kvschema.Tree, node Node) (Desired, []kvschema.Pro
 			delete(desired.Keep, service.Key)
 		}
 		for _, registration := range part.wanted {
-			desired.Want[registration.ID] = registration.lean(m.before)
+			lean := registration.lean(m.before)
+			desired.Want[lean.ID] = lean
 		}
 	}
 	return desired, problems

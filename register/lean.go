@@ -41,7 +41,7 @@ func (r Registration) lean(before Desired) Registration {
 		was.Copies, was.Nodes = r.Copies, r.Nodes // the fingerprint is of what is sent
 		return was
 	case was.Check.Equal(r.Check): // most changes are of tags
-		r.Check = was.Check
+		r.ID, r.Check = was.ID, was.Check
 	}
 	return r
 }

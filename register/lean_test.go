@@ -2,6 +2,7 @@ package register_test
 
 import (
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
@@ -27,6 +28,17 @@ func TestCheckIsKeptOnce(t *testing.T) {
 	cart, web := register.ID(prefix+"shop.cart.http"), register.ID(prefix+"shop.web.http")
 	equal(t, true, lean.Want[cart].Check == before.Want[cart].Check)
 	equal(t, false, lean.Want[web].Check == before.Want[web].Check)
+}
+
+// TestIDIsKeptOnce, be it a key, in a registration or in its check.
+func TestIDIsKeptOnce(t *testing.T) {
+	before := desired(t, service("shop/cart", 30080), service("shop/web", 30081))
+	lean, _ := mapping.Recalling(before).Desired(treeOf(service("shop/cart", 30080, withTags("b")), service("shop/web", 30081)), node1)
+	at := func(id register.ID) *byte { return unsafe.StringData(string(id)) }
+	for id, now := range lean.Want {
+		was := at(before.Want[id].ID)
+		equal(t, []bool{true, true}, []bool{at(id) == was, at(now.ID) == was})
+	}
 }
 
 // TestWhatIsAsBeforeIsKeptOnce: while everything changes, what the agent still holds is in
