@@ -167,7 +167,7 @@ func serviceStatus(r *register.Registered) ServiceStatus {
 	if s.Check == api.HealthPassing {
 		return s
 	}
-	for _, check := range r.Checks {
+	for _, check := range r.Checks.All() {
 		if check.Status == s.Check {
 			s.Output = strings.TrimSpace(cmp.Or(check.Output, check.Notes))
 			break

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"strings"
 	"time"
 	"unique"
 
@@ -129,6 +130,12 @@ func ID(service, kind string) string { return service + "." + kind }
 
 // ID returns the check's ID.
 func (c Check) ID() string { return ID(c.service, c.Kind()) }
+
+// HasID tells whether an ID is the check's, which [Check.ID] would take memory for.
+func (c Check) HasID(id string) bool {
+	rest, begins := strings.CutPrefix(id, c.service)
+	return begins && rest == "."+c.Kind()
+}
 
 // Kind returns which of the kinds it is.
 func (c Check) Kind() string {

@@ -155,6 +155,16 @@ func TestCheckInJSON(t *testing.T) {
 	}
 }
 
+// TestHasID holds it against the ID.
+func TestHasID(t *testing.T) {
+	check := health.Settings{}.TCP("web", netip.MustParseAddrPort("192.0.2.7:1"))
+	for _, id := range []string{"web.tcp", "web", "web.http", "web.tcp.tcp", "web.tcpx", "xweb.tcp", "tcp", ""} {
+		if got, want := check.HasID(id), check.ID() == id; got != want {
+			t.Errorf("%q: got %v, want %v", id, got, want)
+		}
+	}
+}
+
 // TestNotedIsAnother check, and the first stays as it was.
 func TestNotedIsAnother(t *testing.T) {
 	check := health.Settings{Interval: time.Second, Timeout: time.Second}.TCP("web", netip.MustParseAddrPort("192.0.2.7:1"))

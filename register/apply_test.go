@@ -658,7 +658,7 @@ func seed(t *rapid.T, c *consultest.Consul, a register.Actual) {
 			ID: string(id), Name: have.Name, Address: have.Address, Port: have.Port, Tags: have.Tags, Meta: have.Meta.Map(),
 			Weights: &have.Weights, EnableTagOverride: have.EnableTagOverride,
 		}
-		for _, c := range have.Checks {
+		for _, c := range have.Checks.All() {
 			check := &api.AgentServiceCheck{CheckID: c.ID, Name: c.Name, Notes: c.Notes}
 			if c.Type == "tcp" {
 				check.TCP, check.Interval = "10.0.0.1:1", "10s"

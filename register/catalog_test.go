@@ -107,7 +107,7 @@ func TestDivergence(t *testing.T) {
 		{"only in the catalog", gone, none, ""},
 		{"different", none, func(h *register.Registered) { h.Port = 1 }, "the catalog has it otherwise: port: 1 -> 30001"},
 		{"different on both sides", func(h *register.Registered) { h.Port = 1 }, gone, ""},
-		{"check missing", none, func(h *register.Registered) { h.Checks = nil }, "the catalog has it otherwise: check " + check + ": + NodePort (tcp, TCP connect to 10.0.0.1:30001 every 10s, timeout 2s)"},
+		{"check missing", none, func(h *register.Registered) { h.Checks = register.Checks{} }, "the catalog has it otherwise: check " + check + ": + NodePort (tcp, TCP connect to 10.0.0.1:30001 every 10s, timeout 2s)"},
 		{"check of another status", none, func(h *register.Registered) { h.Checks = with(h.Checks, check, "critical", "") }, "its check is passing, and critical in the catalog"},
 		{"check of another output", none, func(h *register.Registered) { h.Checks = with(h.Checks, check, "passing", "old") }, ""},
 		{"sent again", func(h *register.Registered) { *h = nonced(*h) }, func(h *register.Registered) { *h = nonced(*h) }, ""},

@@ -117,13 +117,13 @@ func shown(tags ...string) string { return strings.Join(kvschema.Shown(tags), " 
 // ID of ours that should not be there is.
 func compareChecks(want Registration, have *Registered) []Change {
 	var changes []Change
-	if want.Check != nil {
+	if want.Check != nil && !want.Check.Equal(have.Checks.own) {
 		check := shownCheck(want.Check)
 		got, ok := have.Checks.Of(check.ID)
 		switch {
 		case !ok:
 			changes = append(changes, Change{Field: "check " + check.ID, Want: describe(check)})
-		case got.Name != check.Name || got.Type != check.Type || got.Notes != check.Notes:
+		case !got.alike(check):
 			changes = append(changes, Change{Field: "check " + check.ID, Have: describe(got), Want: describe(check)})
 		}
 	}
@@ -142,9 +142,11 @@ func staleChecks(want Registration, have *Registered) []string {
 	}
 	var stale []string
 	for _, kind := range []string{"grpc", "http", "tcp"} {
+		if want.Check != nil && want.Check.Kind() == kind {
+			continue
+		}
 		id := checkID(have.ID, kind)
-		_, there := have.Checks.Of(id)
-		if there && (want.Check == nil || want.Check.Kind() != kind) {
+		if _, there := have.Checks.Of(id); there {
 			stale = append(stale, id)
 		}
 	}

@@ -1,9 +1,16 @@
 package register
 
-import "maps"
+import (
+	"maps"
+
+	"github.com/k8s-registrar/k8s-registrar/health"
+)
 
 // Stamp is stamp, for registrations that no mapping makes.
 func (r *Registration) Stamp() error { return r.stamp() }
+
+// Own is the check that is held as we make it, and not in words.
+func (c Checks) Own() *health.Check { return c.own }
 
 // Recall is recall, of a copy.
 func (a Actual) Recall(before Actual) Actual {

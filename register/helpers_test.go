@@ -166,9 +166,12 @@ type tb interface {
 
 var _ tb = (*testing.T)(nil)
 
+// shownChecks compares checks as they are shown, however they are held.
+var shownChecks = cmp.Transformer("All", register.Checks.All)
+
 func equal(t tb, want, got any, options ...cmp.Option) {
 	t.Helper()
-	if d := cmp.Diff(want, got, options...); d != "" {
+	if d := cmp.Diff(want, got, append(options, shownChecks)...); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
 }

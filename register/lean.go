@@ -86,16 +86,22 @@ func (r *Registered) equal(other *Registered) bool {
 	return r.ID == other.ID && r.Name == other.Name && r.Address == other.Address && r.Port == other.Port &&
 		r.Weights == other.Weights && r.EnableTagOverride == other.EnableTagOverride &&
 		maps.Equal(r.TaggedAddresses, other.TaggedAddresses) && slices.Equal(r.Tags, other.Tags) &&
-		slices.Equal(r.Meta, other.Meta) && slices.Equal(r.Checks, other.Checks)
+		slices.Equal(r.Meta, other.Meta) && r.Checks.equal(other.Checks)
 }
 
+// lean returns the same, pointing to whatever is equal in others.
 func (c Checks) lean(other Checks) Checks {
-	lean := make(Checks, 0, len(c))
-	for _, check := range c {
+	lean := Checks{own: c.own, status: c.status}
+	for _, check := range c.others {
 		if check.Status == api.HealthPassing {
 			check.Status, check.Output = api.HealthPassing, "" // nobody reads it
 		}
-		if o, known := other.Of(check.ID); known {
+		if c.own == nil && other.isOwn(check.ID) && check.Output == "" && check.alike(other.shownOwn()) {
+			lean.own, lean.status = other.own, check.Status
+			continue
+		}
+		if i, known := other.find(check.ID); known {
+			o := other.others[i]
 			check = Check{
 				ID:     o.ID,
 				Name:   point(check.Name, o.Name),
@@ -105,10 +111,13 @@ func (c Checks) lean(other Checks) Checks {
 				Output: point(check.Output, o.Output),
 			}
 		}
-		lean = append(lean, check)
+		lean.others = append(lean.others, check)
 	}
-	if slices.Equal(lean, other) {
-		return other
+	if lean.own.Equal(other.own) {
+		lean.own = other.own
+	}
+	if slices.Equal(lean.others, other.others) {
+		lean.others = other.others
 	}
 	return lean
 }

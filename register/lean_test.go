@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/k8s-registrar/k8s-registrar/health"
+	"github.com/k8s-registrar/k8s-registrar/kvschema"
 	"github.com/k8s-registrar/k8s-registrar/register"
 )
 
@@ -28,6 +30,49 @@ func TestCheckIsKeptOnce(t *testing.T) {
 	cart, web := register.ID(prefix+"shop.cart.http"), register.ID(prefix+"shop.web.http")
 	equal(t, true, lean.Want[cart].Check == before.Want[cart].Check)
 	equal(t, false, lean.Want[web].Check == before.Want[web].Check)
+}
+
+// TestCheckIsHeldAsItIsWanted where it is so, and else in the words of the agent.
+func TestCheckIsHeldAsItIsWanted(t *testing.T) {
+	cart := service("shop/cart", 30080)
+	d, id := desired(t, cart), idOf(cart)
+	own := d.Want[id].Check
+	for _, tt := range []struct {
+		what string
+		edit func(*register.Check)
+		want *health.Check
+	}{
+		{"the same", func(*register.Check) {}, own},
+		{"critical, and not yet tried", func(c *register.Check) { c.Status = "critical" }, own},
+		{"critical", func(c *register.Check) { c.Status, c.Output = "critical", "refused" }, nil},
+		{"other notes", func(c *register.Check) { c.Notes = "edited" }, nil},
+		{"another name", func(c *register.Check) { c.Name = "edited" }, nil},
+		{"another type", func(c *register.Check) { c.Type = "http" }, nil},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			have := shown(d.Want[id])
+			check, _ := have.Checks.Of(own.ID())
+			tt.edit(&check)
+			have.Checks = have.Checks.With(check).With(register.Check{ID: "ops"}).With(register.Check{ID: "zzz"})
+			lean := actual(have).Lean(d)
+			equal(t, actual(have), lean)
+			equal(t, true, tt.want == lean.Ours[id].Checks.Own())
+			again := lean.Recall(actual(shown(registration(t, cart)))).Lean(desired(t, cart))
+			equal(t, lean, again)
+		})
+	}
+}
+
+// TestTwoChecksOfOursAreBothHeld while the agent has both.
+func TestTwoChecksOfOursAreBothHeld(t *testing.T) {
+	page := service("shop/cart", 30080, withCheck(func(c *kvschema.Check) { c.Kind = "http" }))
+	was, now := desired(t, page), desired(t, service("shop/cart", 30080))
+	have := register.Registered{ID: idOf(page)}
+	for _, d := range []register.Desired{was, now} {
+		check := d.Want[have.ID].Check
+		have.Checks = have.Checks.With(register.Check{ID: check.ID(), Name: health.Name, Notes: check.Notes(), Type: check.Kind(), Status: "passing"})
+	}
+	equal(t, actual(have), actual(have).Lean(was).Lean(now))
 }
 
 // TestIDIsKeptOnce, be it a key, in a registration or in its check.

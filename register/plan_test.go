@@ -193,12 +193,12 @@ func goal(d register.Desired, a register.Actual) map[register.ID]*register.Regis
 		if held.Meta.Of(register.MetaNonce) != "" {
 			now = nonced(now) // it stays
 		}
-		for _, check := range now.Checks { // a live status is Consul's matter
+		for _, check := range now.Checks.All() { // a live status is Consul's matter
 			live, _ := held.Checks.Of(check.ID)
 			check.Status = live.Status
 			now.Checks = now.Checks.With(check)
 		}
-		for _, check := range held.Checks {
+		for _, check := range held.Checks.All() {
 			if strings.HasPrefix(check.ID, "ops-") {
 				now.Checks = now.Checks.With(check)
 			}
@@ -249,7 +249,7 @@ func TestConsulsOwnAdditionsAreNoChange(t *testing.T) {
 		{"no tags as nil", service("shop/cart", 30001), func(h *register.Registered) { h.Tags = nil }},
 		{"no tags as empty", service("shop/cart", 30001), func(h *register.Registered) { h.Tags = []string{} }},
 		{"status of the check", cart, func(h *register.Registered) { h.Checks = with(h.Checks, ours, "critical", "refused") }},
-		{"no checks as nil", service("shop/cart", 30001, withProtocol("UDP")), func(h *register.Registered) { h.Checks = nil }},
+		{"no checks as nil", service("shop/cart", 30001, withProtocol("UDP")), func(h *register.Registered) { h.Checks = register.Checks{} }},
 		{"operator's check", cart, func(h *register.Registered) {
 			h.Checks = h.Checks.With(register.Check{ID: "ops", Name: "ops", Type: "http"})
 		}},
@@ -304,7 +304,7 @@ func TestChange(t *testing.T) {
 		{"meta added", tcp, func(h *register.Registered) { h.Meta = h.Meta.With("x", "y") }, []string{"meta x: - y"}},
 		{"fingerprint", tcp, func(h *register.Registered) { h.Meta = h.Meta.With(register.MetaFingerprint, "old") }, []string{"meta k8s-registrar-fingerprint: old -> FINGERPRINT"}},
 		{"nonce of the service only", tcp, func(h *register.Registered) { h.Meta = h.Meta.With(register.MetaNonce, "n") }, []string{"check " + ours + ": " + check + " -> " + strings.Replace(check, "2s", "2s (#n)", 1)}},
-		{"check gone", tcp, func(h *register.Registered) { h.Checks = nil }, []string{"check " + ours + ": + " + check}},
+		{"check gone", tcp, func(h *register.Registered) { h.Checks = register.Checks{} }, []string{"check " + ours + ": + " + check}},
 		{"check edited", tcp, func(h *register.Registered) {
 			h.Checks = h.Checks.With(register.Check{ID: ours, Name: "NodePort", Type: "tcp", Notes: "edited"})
 		}, []string{"check " + ours + ": NodePort (tcp, edited) -> " + check}},
@@ -319,8 +319,8 @@ func TestChange(t *testing.T) {
 			h.Checks = h.Checks.With(c)
 		}, []string{"check " + ours + ": " + strings.Replace(check, "tcp,", "ttl,", 1) + " -> " + check}},
 		{"stale check of ours", tcp, func(h *register.Registered) { h.Checks = h.Checks.With(stale(string(h.ID) + ".http")) }, []string{"check " + prefix + "shop.cart.http.http: - NodePort (tcp, old)"}},
-		{"check of a port that has none", udp, func(h *register.Registered) { h.Checks = register.Checks{stale(ours)} }, []string{"check " + ours + ": - NodePort (tcp, old)"}},
-		{"several", tcp, func(h *register.Registered) { h.Port, h.Tags, h.Checks = 1, nil, nil }, []string{"port: 1 -> 30001", "tag: + a", "tag: + b", "check " + ours + ": + " + check}},
+		{"check of a port that has none", udp, func(h *register.Registered) { h.Checks = register.Checks{}.With(stale(ours)) }, []string{"check " + ours + ": - NodePort (tcp, old)"}},
+		{"several", tcp, func(h *register.Registered) { h.Port, h.Tags, h.Checks = 1, nil, register.Checks{} }, []string{"port: 1 -> 30001", "tag: + a", "tag: + b", "check " + ours + ": + " + check}},
 	} {
 		t.Run(tt.what, func(t *testing.T) { equal(t, tt.want, changes(t, tt.service, tt.edit)) })
 	}

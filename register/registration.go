@@ -67,7 +67,7 @@ func (r Registration) weights() api.AgentWeights {
 // registered is what the agent shows of it, but for what Consul fills in and the status of
 // its check.
 func (r Registration) registered() *Registered {
-	shown := &Registered{
+	return &Registered{
 		ID:              r.ID,
 		Name:            r.Name,
 		Address:         r.Address,
@@ -76,11 +76,8 @@ func (r Registration) registered() *Registered {
 		Tags:            r.Tags,
 		Meta:            r.Meta,
 		Weights:         r.weights(),
+		Checks:          Checks{own: r.Check},
 	}
-	if r.Check != nil {
-		shown.Checks = Checks{shownCheck(r.Check)}
-	}
-	return shown
 }
 
 // request is what is sent to Consul.
@@ -133,7 +130,7 @@ func (r *Registered) meta() Meta {
 
 func (r *Registered) checks() Checks {
 	if r == nil {
-		return nil
+		return Checks{}
 	}
 	return r.Checks
 }
@@ -149,7 +146,11 @@ func (r *Registered) Status() string {
 		return api.HealthMaint
 	}
 	statuses := map[string]bool{}
-	for _, check := range r.checks() {
+	checks := r.checks()
+	if checks.own != nil {
+		statuses[checks.status] = true
+	}
+	for _, check := range checks.others {
 		statuses[check.Status] = true
 	}
 	for _, worst := range []string{api.HealthCritical, "", api.HealthWarning} {

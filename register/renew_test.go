@@ -22,7 +22,7 @@ func TestRenew(t *testing.T) {
 		{"with the token in force", func(h *register.Registered) { h.Meta = h.Meta.With(register.MetaToken, "new") }, key, false},
 		{"with another check", func(h *register.Registered) { h.Checks = h.Checks.With(register.Check{ID: string(id) + ".http"}) }, key, false},
 		{"with a check of another port", func(h *register.Registered) { h.Port = 1 }, key, false},
-		{"without a check", func(h *register.Registered) { h.Checks = nil }, key, true},
+		{"without a check", func(h *register.Registered) { h.Checks = register.Checks{} }, key, true},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			have := shown(registration(t, cart))
@@ -37,7 +37,7 @@ func TestRenew(t *testing.T) {
 				return
 			}
 			equal(t, []any{have.Name, have.Port, have.Tags, "new"}, []any{again.Name, again.Port, again.Tags, again.Meta.Of(register.MetaToken)})
-			equal(t, len(have.Checks) > 0, again.Check != nil)
+			equal(t, len(have.Checks.All()) > 0, again.Check != nil)
 			plan := register.Diff(desired, actual(have))
 			equal(t, []string{"update shop.cart.http"}, lines(plan.Steps))
 		})

@@ -144,11 +144,8 @@ func (s *Step) registered() *Registered {
 	for _, id := range staleChecks(want, s.Have) {
 		now.Checks = now.Checks.Without(id)
 	}
-	if c := want.Check; c != nil {
-		shown := shownCheck(c)
-		known, _ := now.Checks.Of(shown.ID)
-		shown.Status, shown.Output = known.Status, known.Output
-		now.Checks = now.Checks.With(shown)
+	if want.Check != nil {
+		now.Checks = now.Checks.withOwn(want.Check)
 	}
 	now.Checks = s.maintain(now.Checks)
 	return now

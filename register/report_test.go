@@ -157,6 +157,7 @@ func TestStatusIsTheWorst(t *testing.T) {
 		}
 		equal(t, tt.want, r.Status())
 	}
-	out := register.Registered{ID: "x", Checks: register.Checks{{ID: "_service_maintenance:x", Status: "critical"}, {ID: "x", Status: "passing"}}}
+	out := register.Registered{ID: "x", Checks: register.Checks{}.
+		With(register.Check{ID: "_service_maintenance:x", Status: "critical"}).With(register.Check{ID: "x", Status: "passing"})}
 	equal(t, "maintenance", out.Status())
 }

@@ -134,7 +134,7 @@ func wanting(have *register.Registered, there bool) string {
 	case have.Status() == api.HealthPassing:
 		return ""
 	}
-	for _, check := range have.Checks {
+	for _, check := range have.Checks.All() {
 		if check.Status != api.HealthPassing && check.Output != "" {
 			return fmt.Sprintf("ours is %s: %s", check.Status, check.Output)
 		}
