@@ -66,7 +66,7 @@ func compare(want Registration, have *Registered) []Change {
 
 // compareMeta leaves out the fingerprint.
 func compareMeta(want, have Meta) []Change {
-	if slices.Equal(want, have) {
+	if want.Equal(have) {
 		return nil
 	}
 	var changes []Change

@@ -135,9 +135,9 @@ func (m Mapping) registration(s kvschema.Service, port int, node Node) (r Regist
 		Copies:  m.CopiesOf(s),
 		Nodes:   s.Nodes,
 	}
-	for _, e := range r.Meta {
-		if size := len(e.Value); size > maxMetaValue {
-			return r, fmt.Errorf("meta %s would have %d bytes: Consul takes %d, so use a shorter key", e.Key, size, maxMetaValue)
+	for key, value := range r.Meta.All() {
+		if size := len(value); size > maxMetaValue {
+			return r, fmt.Errorf("meta %s would have %d bytes: Consul takes %d, so use a shorter key", key, size, maxMetaValue)
 		}
 	}
 	if r.Address, r.TaggedAddresses, err = addresses(s, port, node); err != nil {

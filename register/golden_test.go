@@ -120,9 +120,9 @@ func writeRegistration(text *strings.Builder, r register.Registration) {
 	if r.Weights != nil {
 		fmt.Fprintf(text, "    weight %d, %d while warning\n", r.Weights.Passing, r.Weights.Warning)
 	}
-	for _, e := range r.Meta {
-		if !strings.HasPrefix(e.Key, "k8s-registrar-") && !strings.HasPrefix(e.Key, "external-") && e.Key != "managed-by" {
-			fmt.Fprintf(text, "    meta %s=%s\n", e.Key, e.Value)
+	for key, value := range r.Meta.All() {
+		if !strings.HasPrefix(key, "k8s-registrar-") && !strings.HasPrefix(key, "external-") && key != "managed-by" {
+			fmt.Fprintf(text, "    meta %s=%s\n", key, value)
 		}
 	}
 	if r.Check == nil {

@@ -37,11 +37,14 @@ func (r Registration) lean(before Desired) Registration {
 	was, known := before.Want[r.ID]
 	switch {
 	case !known:
+		return r
 	case was.Meta.Of(MetaFingerprint) == r.Meta.Of(MetaFingerprint):
 		was.Copies, was.Nodes = r.Copies, r.Nodes // the fingerprint is of what is sent
 		return was
-	case was.Check.Equal(r.Check): // most changes are of tags
-		r.ID, r.Check = was.ID, was.Check
+	}
+	r.ID, r.Meta = was.ID, r.Meta.lean(was.Meta)
+	if was.Check.Equal(r.Check) { // most changes are of tags
+		r.Check = was.Check
 	}
 	return r
 }
@@ -72,9 +75,7 @@ func (r *Registered) lean(other *Registered) *Registered {
 	if len(same.Tags) > 0 && slices.Equal(same.Tags, other.Tags) {
 		same.Tags = other.Tags
 	}
-	if slices.Equal(same.Meta, other.Meta) {
-		same.Meta = other.Meta
-	}
+	same.Meta = same.Meta.lean(other.Meta)
 	same.Checks = same.Checks.lean(other.Checks)
 	if same.equal(other) {
 		return other
@@ -86,7 +87,7 @@ func (r *Registered) equal(other *Registered) bool {
 	return r.ID == other.ID && r.Name == other.Name && r.Address == other.Address && r.Port == other.Port &&
 		r.Weights == other.Weights && r.EnableTagOverride == other.EnableTagOverride &&
 		maps.Equal(r.TaggedAddresses, other.TaggedAddresses) && slices.Equal(r.Tags, other.Tags) &&
-		slices.Equal(r.Meta, other.Meta) && r.Checks.equal(other.Checks)
+		r.Meta.Equal(other.Meta) && r.Checks.equal(other.Checks)
 }
 
 // lean returns the same, pointing to whatever is equal in others.

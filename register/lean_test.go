@@ -29,6 +29,7 @@ func TestCheckIsKeptOnce(t *testing.T) {
 	equal(t, now, lean)
 	cart, web := register.ID(prefix+"shop.cart.http"), register.ID(prefix+"shop.web.http")
 	equal(t, true, lean.Want[cart].Check == before.Want[cart].Check)
+	equal(t, true, register.SameMeta(lean.Want[cart].Meta, before.Want[cart].Meta))
 	equal(t, false, lean.Want[web].Check == before.Want[web].Check)
 }
 
@@ -101,7 +102,7 @@ func TestWhatIsAsBeforeIsKeptOnce(t *testing.T) {
 			for _, got := range []*register.Registered{local.Ours[id], catalog.Ours[id]} {
 				equal(r, was.Tags, got.Tags)
 				equal(r, true, &was.Tags[0] == &got.Tags[0])
-				equal(r, true, &was.Meta[0] == &got.Meta[0])
+				equal(r, true, register.SameMeta(was.Meta, got.Meta))
 			}
 		}
 	})

@@ -123,7 +123,7 @@ type Registered struct {
 // meta and checks are empty of a service that is not there.
 func (r *Registered) meta() Meta {
 	if r == nil {
-		return nil
+		return Meta{}
 	}
 	return r.Meta
 }

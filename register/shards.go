@@ -54,7 +54,7 @@ func (l *Local) inParts(desired Desired, read func(shard) (Actual, error)) (Actu
 		if err != nil {
 			return Actual{}, err
 		}
-		all = all.with(part.recall(l.before).Lean(desired))
+		all = all.with(part.Lean(desired).recall(l.before))
 	}
 	return all, nil
 }
