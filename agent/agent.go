@@ -178,10 +178,11 @@ func (a *Agent) drift(loop *loop, what string, pace time.Duration) *drift {
 			node, err := a.reconciler.local.Node(ctx)
 			return node.Name, err
 		},
-		wait:  a.config.Watch.Wait,
-		pace:  newPace(rate.NewLimiter(rate.Every(pace), ringsAtOnce)),
-		back:  loop.returns,
-		voice: newVoice(a.log.Named("drift"), "watching this node's "+what+" in the catalog"),
+		wait:    a.config.Watch.Wait,
+		pace:    newPace(rate.NewLimiter(rate.Every(pace), ringsAtOnce)),
+		back:    loop.returns,
+		rewound: loop.rewinds,
+		voice:   newVoice(a.log.Named("drift"), "watching this node's "+what+" in the catalog"),
 	}
 }
 
@@ -252,6 +253,7 @@ func (a *Agent) loop(snapshots news[Snapshot], tokens news[struct{}]) *loop {
 		drift:      newNews[uint64](),
 		checks:     newNews[struct{}](),
 		returns:    newNews[struct{}](),
+		rewinds:    newNews[struct{}](),
 		tokens:     tokens,
 		pulse:      pulse(),
 		configs:    a.reloader.configs,

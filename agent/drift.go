@@ -54,9 +54,10 @@ type drift struct {
 	wait time.Duration
 	pace pace
 	// ring hears that something changed, and at which index; 0 where that does not tell.
-	ring  func(index uint64)
-	back  news[struct{}] // the agent was away
-	voice *voice
+	ring    func(index uint64)
+	back    news[struct{}] // the agent was away
+	rewound news[struct{}] // the servers went back in time; it is told before the ring
+	voice   *voice
 }
 
 func (d *drift) run(ctx context.Context) error {
@@ -92,6 +93,9 @@ func (d *drift) follow(ctx context.Context, waits retry) error {
 		waits.reset()
 		d.voice.recovered()
 		if before := e.index; e.hear(next, time.Since(start) < d.wait) {
+			if e.back {
+				d.rewound.put(struct{}{})
+			}
 			d.ring(rise(before, next))
 		}
 		// Also when nothing changed: a server that stops lets go of every query at

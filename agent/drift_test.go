@@ -38,12 +38,12 @@ func TestDoorbellIsDeafToOtherNodes(t *testing.T) {
 		checks := &sharedIndex{own: make(chan struct{})}
 		checks.index.Store(10)
 		ctx, cancel := context.WithCancel(t.Context())
-		heard := newNews[uint64]()
+		heard, rewound := newNews[uint64](), newNews[struct{}]()
 		d := &drift{
 			ask: checks.ask, shared: true, wait: 55 * time.Second,
 			node: func(context.Context) (string, error) { return "node-1", nil },
 			pace: newPace(),
-			ring: heard.put, back: newNews[struct{}](),
+			ring: heard.put, back: newNews[struct{}](), rewound: rewound,
 			voice: newVoice(hclog.NewNullLogger(), "watching"),
 		}
 		go d.run(ctx) //nolint:errcheck // it returns none
@@ -72,10 +72,16 @@ func TestDoorbellIsDeafToOtherNodes(t *testing.T) {
 		if rung() != 1 {
 			t.Error("it does not ring for this node")
 		}
+		if len(rewound) > 0 {
+			t.Error("it says that the servers went back, and they did not")
+		}
 		checks.index.Store(3) // the servers went back
 		time.Sleep(2 * time.Minute)
 		if rung() != 1 {
 			t.Error("it does not ring when the index went back")
+		}
+		if len(rewound) == 0 {
+			t.Error("it does not say that the servers went back")
 		}
 	})
 }

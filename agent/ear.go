@@ -10,8 +10,13 @@ type ear struct {
 	shared bool
 	// last is the last index that was heard of.
 	last uint64
-	// expired tells that the last query was answered since its time was up.
-	expired bool
+	// expired tells that the last query was answered since its time was up, and abandoned
+	// that it was let go of: the server stops, or went back in time.
+	expired, abandoned bool
+	// back tells that the servers went back in time by the last answer: the index fell, or it
+	// has risen since a query was let go of, which a write right after a restore does. The
+	// index of all nodes rises all the time.
+	back bool
 }
 
 // hear takes over an answer, and tells whether it means a change. An early one came before
@@ -20,11 +25,10 @@ func (e *ear) hear(next uint64, early bool) bool {
 	if e.index == 0 {
 		return e.begin(next)
 	}
-	e.expired = next == e.index && !early
-	abandoned := next == e.index && early // the server stops, or went back in time
-	back := next < e.index
+	e.expired, e.abandoned = next == e.index && !early, next == e.index && early
+	e.back = next < e.index
 	e.last, e.index = next, next
-	if e.shared || abandoned || back {
+	if e.shared || e.abandoned || e.back {
 		e.index = 0
 	}
 	return !e.expired
@@ -35,6 +39,7 @@ func (e *ear) hear(next uint64, early bool) bool {
 // if it is the same still.
 func (e *ear) begin(next uint64) bool {
 	quiet := next == e.last || next > e.last && e.expired
+	e.back = next < e.last || next > e.last && e.abandoned && !e.shared
 	e.last, e.index = next, next
 	return !quiet
 }

@@ -26,6 +26,7 @@ type loop struct {
 	drift      news[uint64]   // at which index this node's services changed; 0 if unknown
 	checks     news[struct{}] // this node's checks changed
 	returns    news[struct{}]
+	rewinds    news[struct{}] // what the servers hold for this node went back in time
 	tokens     news[struct{}]
 	configs    news[config.Config]
 	views      news[spread.View]
@@ -161,7 +162,7 @@ func (l *loop) asksForAll(ctx context.Context, why call) bool {
 			return true
 		}
 		l.verifier.echo.ring(why, l.rung)
-		l.lookBy(pause)
+		l.lookBy(l.verifier.rewind.wait(time.Now(), pause))
 		return false
 	case callTimer:
 		return !l.confirmed(ctx)
@@ -193,6 +194,11 @@ func (l *loop) concluded(pass Pass, err error) {
 // await returns what woke the loop, having taken over what is new of the tree.
 func (l *loop) await(ctx context.Context) call {
 	why := l.sleep(ctx)
+	select { // its ring follows, or woke it
+	case <-l.rewinds:
+		l.rewound()
+	default:
+	}
 	select { // whatever woke it: the next pass is about the newest tree
 	case fresh := <-l.snapshots:
 		l.learn(fresh)
@@ -246,8 +252,20 @@ func (l *loop) learn(fresh Snapshot) {
 	if l.belief != nil {
 		belief = *l.belief
 	}
+	if fresh.Epoch != belief.Snapshot.Epoch {
+		l.rewound()
+	}
 	belief = belief.learn(fresh, time.Now())
 	l.belief = &belief
+}
+
+// rewound has the catalog looked at, as the servers went back in time.
+func (l *loop) rewound() {
+	now := time.Now()
+	if !l.verifier.rewind.lasts(now) {
+		l.log.Info("the Consul servers went back in time: what the catalog lacks is sent again soon")
+	}
+	l.verifier.rewound(now)
 }
 
 // approved looks whether a human has approved what waits, and lets it go if so.

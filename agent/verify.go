@@ -14,7 +14,8 @@ const (
 	// verifyPause is the least time between two looks at the catalog.
 	verifyPause = 10 * time.Second
 	// patienceWithSync is how long a difference may last: Consul's agent sends a
-	// change at once, or it has not been able to.
+	// change at once, or it has not been able to. After the servers went back in time
+	// there is none, see [rewind].
 	patienceWithSync = 10 * time.Second
 	// resendPause is the least time between two repairs of one service. Consul's
 	// agents compare themselves with the servers every minute or two.
@@ -43,6 +44,7 @@ type verifier struct {
 	diverging map[register.ID]*divergence
 	resent    []register.ID // at the last look
 	resends   int           // how many may be sent again now
+	rewind    rewind
 	err       error
 }
 
@@ -58,7 +60,7 @@ var errNoName = errors.New("the catalog cannot be verified: the name of this nod
 
 // due tells whether to look: soon when something has changed, and else now and then.
 func (v *verifier) due(now time.Time) bool {
-	return now.Sub(v.looked) >= v.every || v.free(now) && (v.busy() || v.echo.old(now))
+	return now.Sub(v.looked) >= v.every || v.rewind.due(now) || v.free(now) && (v.busy() || v.echo.old(now))
 }
 
 // free tells whether enough time has passed to ask the catalog again.
@@ -89,24 +91,51 @@ func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[regis
 	found := register.Diverge(pass.Desired, pass.Actual, catalog)
 	v.forget(found, now)
 	v.pace()
+	var more bool
 	for _, found := range found {
-		d := v.diverging[found.ID]
-		if d == nil {
-			d = &divergence{since: now}
-			v.diverging[found.ID] = d
-		}
-		if !d.over.IsZero() {
-			d.since, d.over = now, time.Time{}
-		}
-		d.what = found.What
-		if !found.ByAgent && now.Sub(d.since) >= patienceWithSync && now.Sub(d.resent) >= resendPause && len(resend) < v.resends {
+		d := v.note(found, now)
+		switch {
+		case found.ByAgent || !v.ripe(d, now):
+		case len(resend) >= v.resends:
+			more = true
+		default:
 			d.resent = now
 			d.resends++
 			resend[found.ID] = found.What
 			v.resent = append(v.resent, found.ID)
 		}
 	}
+	v.rewind.looked(now, more || len(resend) > 0)
 	return resend
+}
+
+// ripe tells whether a divergence is to be mended now.
+func (v *verifier) ripe(d *divergence, now time.Time) bool {
+	return now.Sub(d.resent) >= resendPause && (now.Sub(d.since) >= patienceWithSync || v.rewind.on(now))
+}
+
+// note remembers a divergence, which may be new, or be back.
+func (v *verifier) note(found register.Divergence, now time.Time) *divergence {
+	d := v.diverging[found.ID]
+	if d == nil {
+		d = &divergence{since: now}
+		v.diverging[found.ID] = d
+	}
+	if !d.over.IsZero() {
+		d.since, d.over = now, time.Time{}
+	}
+	d.what = found.What
+	return d
+}
+
+// rewound notes that the servers went back in time. What was sent before may be lost again,
+// and whether it had arrived tells nothing.
+func (v *verifier) rewound(now time.Time) {
+	v.rewind.begin(now)
+	v.resends, v.resent = max(v.resends, rewoundResends), nil
+	for _, d := range v.diverging {
+		d.resent = time.Time{}
+	}
 }
 
 // done notes that everything was asked for. What has failed, and may not fail again, is asked
@@ -115,19 +144,26 @@ func (v *verifier) done(now time.Time, err error) {
 	v.asked, v.looked, v.err = now, now, err
 	v.stirred = err != nil && !errors.Is(err, register.ErrUnverified) && !errors.Is(err, errNoName)
 	v.echo = echo{}
+	if err != nil {
+		v.rewind.looked(now, false)
+	}
 }
 
 // pace doubles the number of services to send again when all that were have arrived,
-// and halves it when they have not.
+// and halves it when they have not. If none has, haste does not help.
 func (v *verifier) pace() {
-	var missed bool
+	var missed int
 	for _, id := range v.resent {
-		d := v.diverging[id]
-		missed = missed || d != nil && d.over.IsZero()
+		if d := v.diverging[id]; d != nil && d.over.IsZero() {
+			missed++
+		}
 	}
 	switch {
-	case missed:
+	case missed > 0:
 		v.resends /= 2
+		if missed == len(v.resent) {
+			v.rewind = rewind{}
+		}
 	case len(v.resent) > 0:
 		v.resends *= 2
 	}

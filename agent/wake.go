@@ -127,5 +127,5 @@ func (l *loop) wait(pass Pass, err error) time.Duration {
 	if len(pass.Leaving) > 0 {
 		wait = min(wait, max(0, time.Until(l.reconciler.sharer.next())))
 	}
-	return wait
+	return l.verifier.rewind.wait(time.Now(), wait)
 }

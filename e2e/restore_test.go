@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,4 +72,36 @@ func TestCatalogIsRepaired(t *testing.T) {
 	must(t, r.catalogHolds("s000:30000", "s002:30002"))
 	took := eventually(t, func() error { return r.holds(want...) })
 	t.Logf("a service that was taken out of the catalog was back after %v", took)
+}
+
+// A node that came after the snapshot is lost with all of its services, while the tree has
+// every key as before: the doorbells at the catalog tell.
+func TestRestoreOfTheSameTreeIsMended(t *testing.T) {
+	t.Parallel()
+	r := onOwnCluster(t, "restoresame", consulproc.Options{})
+	want := r.fill(6)
+	snapshot, _, err := r.server.Snapshot().Save(r.query())
+	must(t, err)
+	defer snapshot.Close()
+	r.start()
+	r.announces(want...)
+	r.ready()
+	time.Sleep(2 * time.Second) // the doorbells wait again
+	noticed := func() bool { return strings.Contains(r.log(), "the Consul servers went back in time") }
+	if noticed() {
+		t.Error("it notices a restore before there is one")
+	}
+
+	must(t, r.server.Snapshot().Restore(r.write(), snapshot))
+	restored := time.Now()
+	// Consul's agent may be first to bring the services back; that it was noticed counts.
+	eventually(t, func() error {
+		if !noticed() {
+			return errors.New("the daemon has not noticed")
+		}
+		return nil
+	})
+	t.Logf("%v after the restore the daemon says so", time.Since(restored))
+	r.announces(want...)
+	t.Logf("%v after the restore the catalog was whole", time.Since(restored))
 }

@@ -87,7 +87,7 @@ func catalogMutations() []mutation {
 	return []mutation{
 		{"the doorbells of drift", []edit{
 			{"agent/drift.go", "\t\td.back.put(struct{}{})\n\t\twait :=", "\t\twait :="},
-			{"agent/drift.go", "\t\tif before := e.index; e.hear(next, time.Since(start) < d.wait) {\n\t\t\td.ring(rise(before, next))\n\t\t}\n", "\t\te.hear(next, time.Since(start) < d.wait)\n"},
+			{"agent/drift.go", "\t\tif before := e.index; e.hear(next, time.Since(start) < d.wait) {\n\t\t\tif e.back {\n\t\t\t\td.rewound.put(struct{}{})\n\t\t\t}\n\t\t\td.ring(rise(before, next))\n\t\t}\n", "\t\te.hear(next, time.Since(start) < d.wait)\n"},
 		}, []string{
 			"agent: killed, back without data, same node ID", "hand: service deregistered", "hand: tags edited", "hand: port edited",
 			"hand: meta edited", "hand: check removed",
@@ -96,7 +96,7 @@ func catalogMutations() []mutation {
 			{"register/catalog.go", "known.ID != node.UID &&", `known.ID == "-" &&`},
 		}, []string{"agent: killed, back without data, another node ID"}, nil},
 		{"the catalog is compared", []edit{
-			{"agent/verify.go", "return now.Sub(v.looked) >= v.every || v.free(now) && (v.busy() || v.echo.old(now))", "return !v.free(now) && v.every < 0"},
+			{"agent/verify.go", "return now.Sub(v.looked) >= v.every || v.rewind.due(now) || v.free(now) && (v.busy() || v.echo.old(now))", "return !v.free(now) && v.every < 0"},
 		}, []string{
 			"catalog: service deregistered there", "catalog: service overwritten there", "catalog: agent may send 5 RPCs a second, 30 services",
 		}, nil},

@@ -1,0 +1,199 @@
+package agent
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/k8s-registrar/k8s-registrar/register"
+	"github.com/k8s-registrar/k8s-registrar/register/consultest"
+)
+
+// mendedWithin is how long a hundred services may be missing after a restore: the doorbells
+// say within a second that the servers went back, the first look is in the next two, and two
+// more follow.
+const mendedWithin = time.Second + 3*rewoundPause + time.Second
+
+// catalogHolds checks how many services the servers hold.
+func (r *rig) catalogHolds(want int) {
+	r.Helper()
+	if got := len(r.consul.CatalogServices()); got != want {
+		r.Errorf("%d services in the catalog, want %d", got, want)
+	}
+}
+
+// What the servers lack after a restore is sent again soon, whatever became of the tree.
+func TestRestoredCatalogIsMendedSoon(t *testing.T) {
+	for what, restore := range map[string]func(t *testing.T, c *consultest.Consul) (*rig, *consultest.Snapshot){
+		"keys are lost": func(t *testing.T, c *consultest.Consul) (*rig, *consultest.Snapshot) {
+			fill(c, 2)
+			r := start(t, c)
+			r.after(time.Minute)
+			old := c.Snapshot()
+			fill(c, 102)
+			return r, old
+		},
+		"the tree is the same": func(t *testing.T, c *consultest.Consul) (*rig, *consultest.Snapshot) {
+			fill(c, 102)
+			old := c.Snapshot()
+			return start(t, c), old
+		},
+		"a value is older, which is sent before anybody looks": func(t *testing.T, c *consultest.Consul) (*rig, *consultest.Snapshot) {
+			fill(c, 102)
+			old := c.Snapshot()
+			r := start(t, c)
+			r.after(time.Minute)
+			c.SetKV(service("shop", "s000", 31000, ""))
+			return r, old
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			eachWay(t, func(t *testing.T, c *consultest.Consul) {
+				r, old := restore(t, c)
+				r.after(10 * time.Minute) // nothing else is about to happen
+				requests := len(c.Requests())
+				c.Restore(old)
+				r.after(mendedWithin)
+				r.catalogHolds(102)
+				r.after(rewoundFor)
+				if catalog, _ := r.wholeLooks(requests); catalog > 12 {
+					t.Errorf("the whole catalog was asked for %d times in a minute", catalog)
+				}
+				writes := len(c.Writes())
+				r.after(10 * time.Minute).catalogHolds(102)
+				if got := len(c.Writes()) - writes; got > 0 {
+					t.Errorf("%d writes after the repair", got)
+				}
+			})
+		})
+	}
+}
+
+// While things change all the time nobody listens to the doorbells for a while after each ring,
+// and the tree tells.
+func TestRestoreIsMendedSoonWhileThingsChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := startLarge(t)
+		old := c.Snapshot()
+		fill(c, 100)
+		r.stir(700*time.Millisecond, 2*time.Minute, func() {})
+		c.Restore(old)
+		r.after(mendedWithin).catalogHolds(100)
+	})
+}
+
+// Nor does what a change of ours makes ring put off the look, where a look takes long.
+func TestRestoreAfterAChangeIsMendedSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 50)
+		old := c.Snapshot()
+		c.Fault(slowestLook)
+		r := start(t, c)
+		r.after(10 * time.Minute)
+		c.SetKV(service("shop", "s000", 31000, ""))
+		r.after(3 * bellPace) // the doorbells wait again
+		c.Restore(old)
+		r.after(mendedWithin).catalogHolds(50)
+	})
+}
+
+// Whether something had arrived before tells nothing of a limit now.
+func TestWhatWasSentBeforeARestoreIsNoLimit(t *testing.T) {
+	now := time.Now()
+	v := verifier{resent: []register.ID{"a"}, diverging: map[register.ID]*divergence{"a": {since: now, resent: now}}}
+	v.rewound(now)
+	v.pace()
+	if !v.rewind.lasts(now) || v.resends < rewoundResends {
+		t.Errorf("haste is over, with %d to be sent at once", v.resends)
+	}
+}
+
+// What was sent again may be lost again.
+func TestSecondRestoreIsMendedSoon(t *testing.T) {
+	eachWay(t, func(t *testing.T, c *consultest.Consul) {
+		fill(c, 10)
+		old := c.Snapshot()
+		r := start(t, c)
+		r.after(10 * time.Minute)
+		for range 2 {
+			c.Restore(old)
+			r.after(mendedWithin).catalogHolds(10)
+		}
+	})
+}
+
+// Where a limit of Consul's keeps what is sent from arriving, haste would make it worse.
+func TestNoHasteAgainstALimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		fill(c, 102)
+		old := c.Snapshot()
+		r := start(t, c)
+		r.after(10 * time.Minute)
+		writes := len(c.Writes())
+		c.Fault(consultest.On(http.MethodPut, "/v1/agent/service/register", consultest.Fault{NoCatalog: true}))
+		c.Restore(old)
+		r.after(rewoundFor)
+		const most = rewoundResends + rewoundResends/2 + rewoundResends/4 + 4*minResends
+		if got := len(c.Writes()) - writes; got < rewoundResends || got > most {
+			t.Errorf("%d writes in a minute, want %d to %d", got, rewoundResends, most)
+		}
+		c.Fault(nil)
+		r.after(2 * time.Minute).catalogHolds(102)
+	})
+}
+
+// A server that stops lets go of all queries, and is not taken for one that went back.
+func TestAServerThatStopsDidNotGoBack(t *testing.T) {
+	hear := func(e ear, indexes []uint64) (back bool) {
+		for _, index := range indexes {
+			e.hear(index, true)
+			back = back || e.back
+		}
+		return back
+	}
+	for _, tt := range []struct {
+		what         string
+		indexes      []uint64
+		back, shared bool
+	}{
+		{"it begins", []uint64{70}, false, false},
+		{"changes", []uint64{70, 71, 75, 80}, false, false},
+		{"a server stops", []uint64{70, 70, 70, 70}, false, false},
+		{"a server stops, and there is a change", []uint64{70, 70, 70, 75}, false, false},
+		{"a restore", []uint64{70, 70, 20}, true, true},
+		{"a restore, and a change at once", []uint64{70, 70, 79}, true, false},
+		{"the index fell, unheard", []uint64{70, 20}, true, true},
+	} {
+		if back := hear(ear{}, tt.indexes); back != tt.back {
+			t.Errorf("%s: back = %v", tt.what, back)
+		}
+		if back := hear(ear{shared: true}, tt.indexes); back != tt.shared {
+			t.Errorf("%s, and the index is that of all nodes: back = %v", tt.what, back)
+		}
+	}
+}
+
+// A restore reaches all nodes at once. They do not look and send at once because of it.
+func TestNodesMendApart(t *testing.T) {
+	now := time.Now()
+	var early int
+	for range 1000 {
+		var r rewind
+		r.begin(now)
+		if r.wait(now, time.Hour) < rewoundPause/2 {
+			early++
+		}
+		if r.begin(now); r.wait(now, time.Hour) > rewoundPause {
+			t.Fatal("the second sign of the same restore puts the look off")
+		}
+		if !r.due(now.Add(rewoundPause)) || r.due(now.Add(rewoundFor)) {
+			t.Fatal("it is not to look then, or for ever")
+		}
+	}
+	if early < 400 || early > 600 {
+		t.Errorf("%d of a thousand nodes look in the first half of the time", early)
+	}
+}
