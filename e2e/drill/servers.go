@@ -91,6 +91,10 @@ func serverHung(s *stage) error {
 // it looks every 10 s, has 10 s of patience, and compares within 2 s.
 const repairs = 25 * time.Second
 
+// restores is how long it may differ after a restore: the first look is within 2 s of the
+// first sign of it, and compares and sends within 1 s. The rest is for a busy machine.
+const restores = 8 * time.Second
+
 func snapshotRestored(s *stage) error {
 	old := s.services
 	snapshot, _, err := s.server.Snapshot().Save(s.query())
@@ -113,7 +117,7 @@ func snapshotRestored(s *stage) error {
 	if err := errors.Join(s.tree.Put(s, fresh...), s.settle(settleLimit)); err != nil {
 		return err
 	}
-	s.obs.Excuse("the restored catalog lacks them, until anti-entropy or our repair", repairs)
+	s.obs.Excuse("the restored catalog lacks them, until anti-entropy or our repair", restores)
 	restored := time.Now()
 	if err := s.server.Snapshot().Restore(s.write(), bytes.NewReader(text)); err != nil {
 		return fmt.Errorf("restore snapshot: %w", err)
