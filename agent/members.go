@@ -258,11 +258,13 @@ func (a *Agent) bell(heard news[daemons], ask func(context.Context, *api.QueryOp
 			heard.put(d)
 			return d.meta.LastIndex, nil
 		},
-		node:  func(context.Context) (string, error) { return "", nil }, // it is about all nodes
-		wait:  a.config.Watch.Wait,
-		pace:  newPace(),
-		ring:  func(uint64) {}, // what matters is what was heard
-		back:  newNews[struct{}](),
-		voice: newVoice(a.log.Named("spread"), "watching the daemons in the catalog"),
+		node: func(context.Context) (string, error) { return "", nil }, // it is about all nodes
+		wait: a.config.Watch.Wait,
+		pace: newPace(),
+		ring: func(uint64) {}, // what matters is what was heard
+		back: newNews[struct{}](),
+		// What the servers hold for this node does not show here.
+		rewound: newNews[struct{}](),
+		voice:   newVoice(a.log.Named("spread"), "watching the daemons in the catalog"),
 	}
 }

@@ -48,6 +48,11 @@ func (r *rewind) lasts(now time.Time) bool { return now.Before(r.ends) }
 // on tells whether a difference that is seen now is none that passes by itself.
 func (r *rewind) on(now time.Time) bool { return r.lasts(now) && !now.Before(r.next) }
 
+// soon tells that a look is about to be due, and one before that would find nothing.
+func (r *rewind) soon(now time.Time) bool {
+	return r.pressing && r.lasts(now) && now.Before(r.next)
+}
+
 // due tells whether to look.
 func (r *rewind) due(now time.Time) bool { return r.pressing && r.on(now) }
 

@@ -1,10 +1,14 @@
 package agent
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/k8s-registrar/k8s-registrar/register"
 	"github.com/k8s-registrar/k8s-registrar/register/consultest"
@@ -195,5 +199,61 @@ func TestNodesMendApart(t *testing.T) {
 	}
 	if early < 400 || early > 600 {
 		t.Errorf("%d of a thousand nodes look in the first half of the time", early)
+	}
+}
+
+// The doorbell on the others hears that the servers went back, too, and goes on.
+func TestDoorbellOnTheOthersOutlivesARestore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		indexes := []uint64{70, 70, 80, 60, 60}
+		ask := func(ctx context.Context, _ *api.QueryOptions) (daemons, error) {
+			if len(indexes) == 0 {
+				<-ctx.Done()
+				return daemons{}, ctx.Err()
+			}
+			d := daemons{meta: &api.QueryMeta{LastIndex: indexes[0]}}
+			indexes = indexes[1:]
+			return d, nil
+		}
+		a := &Agent{log: hclog.NewNullLogger()}
+		a.config.Watch.Wait = time.Minute
+		bell, ended := a.bell(newNews[daemons](), ask), make(chan error)
+		go func() { ended <- bell.run(ctx) }()
+		time.Sleep(time.Hour)
+		if len(indexes) > 0 {
+			t.Errorf("it stopped before the indexes %v", indexes)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What was not sent, as there was something more urgent, is sent at the next look.
+func TestWhatWasNotSentIsSentSoon(t *testing.T) {
+	now := time.Now()
+	v := verifier{resent: []register.ID{"a", "b", "c"}, diverging: map[register.ID]*divergence{}}
+	again := map[register.ID]string{}
+	for _, id := range v.resent {
+		v.diverging[id] = &divergence{since: now, resent: now, resends: 1}
+		again[id] = "it is not in the catalog"
+	}
+	v.rewound(now.Add(-rewoundPause))
+	v.resent = []register.ID{"a", "b", "c"}
+	for _, d := range v.diverging {
+		d.resent = now
+	}
+	outcome := func(id register.ID, err error) register.Outcome {
+		return register.Outcome{Step: &register.Step{ID: id}, Err: err}
+	}
+	v.sent(again, register.Report{Outcomes: []register.Outcome{outcome("a", nil), outcome("b", register.ErrPostponed)}})
+	v.diverging["a"].over = now
+	v.pace()
+	for id, want := range map[register.ID]bool{"a": false, "b": true, "c": true} { // c was cut off
+		if got := v.ripe(v.diverging[id], now); got != want {
+			t.Errorf("%s is sent again: %v, want %v", id, got, want)
+		}
 	}
 }

@@ -48,11 +48,12 @@ func (l *loop) pass(ctx context.Context, why call) (Pass, error) {
 	if err := l.claim(ctx, pass.Node); err != nil {
 		return pass, err
 	}
-	pass = l.resend(looking, pass, why)
+	pass, again := l.resend(looking, pass, why)
 	l.lookEnded(looking, failed.Start)
 	pass.Plan, pass.Deferred = l.patience.holdBack(pass.Plan, time.Now())
 	pass.Plan, pass.Rest = cut(pass.Plan)
 	pass = l.carryOut(ctx, pass, l.untilNews())
+	l.verifier.sent(again, pass.Report)
 	l.verifier.stirred = l.verifier.stirred || pass.Report.Tried() > 0
 	l.ledger = newLedger(pass, l.patience.waiting(pass.Report))
 	return pass, pass.Err()
@@ -110,14 +111,17 @@ func (l *loop) release() {
 }
 
 // resend adds to the plan what has to be sent again though the agent holds it, since
-// the servers hold something else.
-func (l *loop) resend(ctx context.Context, pass Pass, why call) Pass {
+// the servers hold something else, and returns which and why.
+func (l *loop) resend(ctx context.Context, pass Pass, why call) (Pass, map[register.ID]string) {
 	now := time.Now()
 	l.rotating = l.rotating || l.others(pass) > 0
 	v := &l.verifier
 	v.stirred = v.stirred || v.echo.foreign(why) || l.rotating
+	if v.rewind.soon(now) {
+		return pass, nil // a fleet would ask as one, and be patient with what it sees
+	}
 	if !v.due(now) && (!v.free(now) || v.confirm(ctx, pass, now)) {
-		return pass
+		return pass, nil
 	}
 	again := v.look(ctx, pass, now)
 	l.metrics.verified(v)
@@ -125,7 +129,7 @@ func (l *loop) resend(ctx context.Context, pass Pass, why call) Pass {
 		pass.Plan = pass.Plan.Refresh(pass.Desired, pass.Actual, again, nonce(now))
 	}
 	l.proveToken(pass, now)
-	return pass
+	return pass, again
 }
 
 // proveToken follows the change from one token to another, and says that the old one

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -77,7 +78,11 @@ func (v *verifier) look(ctx context.Context, pass Pass, now time.Time) map[regis
 		v.done(now, errNoName)
 		return nil
 	}
-	catalog, err := v.local.Recalling(pass.Actual).Cataloged(ctx, pass.Node, pass.Desired, v.token())
+	local := v.local.Recalling(pass.Actual)
+	if v.rewind.lasts(now) {
+		local = local.Fresh() // without patience a follower that lags would be taken at its word
+	}
+	catalog, err := local.Cataloged(ctx, pass.Node, pass.Desired, v.token())
 	if err != nil && gaveWay(ctx) {
 		v.stirred = true // later
 		return nil
@@ -145,7 +150,23 @@ func (v *verifier) done(now time.Time, err error) {
 	v.stirred = err != nil && !errors.Is(err, register.ErrUnverified) && !errors.Is(err, errNoName)
 	v.echo = echo{}
 	if err != nil {
-		v.rewind.looked(now, false)
+		v.rewind.looked(now, v.stirred)
+	}
+}
+
+// sent takes over what became of what a look wanted to be sent again. What was not tried is
+// tried at the next look.
+func (v *verifier) sent(again map[register.ID]string, report register.Report) {
+	tried := map[register.ID]bool{}
+	for _, o := range report.Outcomes {
+		tried[o.Step.ID] = !errors.Is(o.Err, register.ErrPostponed)
+	}
+	for id := range again {
+		if d := v.diverging[id]; d != nil && !tried[id] {
+			d.resent = time.Time{}
+			d.resends--
+			v.resent = slices.DeleteFunc(v.resent, func(other register.ID) bool { return other == id })
+		}
 	}
 }
 

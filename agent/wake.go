@@ -107,7 +107,7 @@ func (l *loop) wait(pass Pass, err error) time.Duration {
 	if err != nil {
 		wait := l.waits.after(err)
 		if errors.Is(err, errDeferred) {
-			wait = max(time.Second, time.Until(soonest(pass.Deferred)))
+			wait = l.verifier.rewind.wait(time.Now(), max(time.Second, time.Until(soonest(pass.Deferred))))
 		}
 		l.voice.failed(err, "retry", wait)
 		return wait

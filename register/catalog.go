@@ -48,7 +48,7 @@ func (l *Local) Cataloged(ctx context.Context, node Node, desired Desired, token
 
 // cataloged reads a part of what the servers hold for a node.
 func (l *Local) cataloged(ctx context.Context, s shard, node Node, token bool) (map[string]*api.AgentService, map[string]*api.AgentCheck, error) {
-	options := (&api.QueryOptions{AllowStale: true, Filter: s.filter("ServiceID")}).WithContext(ctx)
+	options := (&api.QueryOptions{AllowStale: !l.fresh, Filter: s.filter("ServiceID")}).WithContext(ctx)
 	checks, meta, err := l.client.Health().Node(node.Name, options)
 	if err == nil {
 		err = complete(meta, token)

@@ -34,6 +34,7 @@ type Local struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	before Actual // see Recalling
+	fresh  bool   // see Fresh
 }
 
 // NewLocal returns the local agent behind the client.
@@ -47,6 +48,14 @@ func (l *Local) Recalling(before Actual) *Local {
 	again := *l
 	again.before = before
 	return &again
+}
+
+// Fresh returns the same agent. What the servers hold is then what their leader holds, and
+// never what a follower that lags does.
+func (l *Local) Fresh() *Local {
+	fresh := *l
+	fresh.fresh = true
+	return &fresh
 }
 
 // Node asks the agent for the node's name, its addresses, the advertised one first, and
