@@ -136,13 +136,15 @@ func (r Reader) Read(pair Pair, before *Reading) (*Reading, bool) {
 	if err != nil {
 		now.problem = &Problem{Ref: ref, Err: err, Claims: claims}
 	}
-	if err != nil && before.service != nil {
+	switch {
+	case service != nil:
+		service.lean(before.service)
+	case err != nil && before.service != nil:
 		lastGood := *before.service
 		lastGood.Ref = ref
 		service = &lastGood
 	}
 	if service != nil {
-		service.lean(before.service)
 		now.Ref, now.service = &service.Ref, service
 	}
 	return now, true
