@@ -58,7 +58,9 @@ func startFaulty(t *testing.T, fault func(*http.Request) *consultest.Fault, chan
 // doorbells ring is looked at later, and all at once.
 func TestAChangeTouchesItsServiceOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, r := startLarge(t)
+		c, r := startFaulty(t, slowLook, func(cfg *config.Config) { cfg.Reconcile.Resync = time.Hour })
+		const quiet = 2 * time.Minute // by then everything was looked at
+		r.after(quiet).holds(50)
 		for i, change := range []func(){
 			func() { c.SetKV(service("shop", "s007", 32000, "b")) },
 			func() { c.SetKV(service("shop", "new", 32001, "")) },
@@ -78,7 +80,7 @@ func TestAChangeTouchesItsServiceOnly(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("change %d (-want +got):\n%s", i, diff)
 			}
-			r.after(time.Minute)
+			r.after(quiet)
 		}
 		r.holds(50)
 	})

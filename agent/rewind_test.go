@@ -221,12 +221,9 @@ func TestDoorbellOnTheOthersOutlivesARestore(t *testing.T) {
 		bell, ended := a.bell(newNews[daemons](), ask), make(chan error)
 		go func() { ended <- bell.run(ctx) }()
 		time.Sleep(time.Hour)
-		if len(indexes) > 0 {
-			t.Errorf("it stopped before the indexes %v", indexes)
-		}
 		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
+		if err := <-ended; err != nil || len(indexes) > 0 {
+			t.Errorf("it stopped before the indexes %v: %v", indexes, err)
 		}
 	})
 }
