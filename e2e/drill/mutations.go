@@ -57,7 +57,7 @@ func knowledgeMutations() []mutation {
 			{"agent/loop.go", "\t\tif l.belief != nil {", "\t\tif l.belief == nil {\n\t\t\tl.belief = &Belief{}\n\t\t}\n\t\tif l.belief != nil {"}, noLost(), noGuard(),
 		}, []string{"ours: kill -9 ten times in 200 registrations"}, nil},
 		{"a bad value leaves what is registered: the last good reading, and the key that is kept", []edit{
-			{"kvschema/reading.go", "if err != nil && before.service != nil {", "if err != nil && before.service != nil && false {"},
+			{"kvschema/reading.go", "case err != nil && before.service != nil:", "case err != nil && before.service != nil && false:"},
 			{"register/desired.go", "\t\t\tdesired.Keep[p.Key] = struct{}{}\n", ""},
 		}, []string{"tree: values that are no Services"}, nil},
 		{"the older key holds a name", []edit{
