@@ -48,17 +48,18 @@ func (r *rewind) lasts(now time.Time) bool { return now.Before(r.ends) }
 // on tells whether a difference that is seen now is none that passes by itself.
 func (r *rewind) on(now time.Time) bool { return r.lasts(now) && !now.Before(r.next) }
 
-// soon tells that a look is about to be due, and one before that would find nothing.
-func (r *rewind) soon(now time.Time) bool {
-	return r.pressing && r.lasts(now) && now.Before(r.next)
-}
+// presses tells whether a look is wanted, now or soon.
+func (r *rewind) presses(now time.Time) bool { return r.pressing && r.lasts(now) }
 
 // due tells whether to look.
-func (r *rewind) due(now time.Time) bool { return r.pressing && r.on(now) }
+func (r *rewind) due(now time.Time) bool { return r.presses(now) && r.on(now) }
+
+// soon tells that a look is about to be due, and one before that would find nothing.
+func (r *rewind) soon(now time.Time) bool { return r.presses(now) && !r.on(now) }
 
 // wait returns how long to wait for a look, if that is less than a time.
 func (r *rewind) wait(now time.Time, most time.Duration) time.Duration {
-	if !r.pressing || !r.lasts(now) {
+	if !r.presses(now) {
 		return most
 	}
 	return min(most, max(0, r.next.Sub(now)))

@@ -27,6 +27,15 @@ func (r *rig) catalogHolds(want int) {
 	}
 }
 
+// settled runs an agent until it has nothing to do any more. The snapshot has its tree, and
+// nothing of what it has registered.
+func settled(t *testing.T, c *consultest.Consul, services int) (*rig, *consultest.Snapshot) {
+	t.Helper()
+	fill(c, services)
+	old := c.Snapshot()
+	return start(t, c).after(10 * time.Minute), old
+}
+
 // What the servers lack after a restore is sent again soon, whatever became of the tree.
 func TestRestoredCatalogIsMendedSoon(t *testing.T) {
 	for what, restore := range map[string]func(t *testing.T, c *consultest.Consul) (*rig, *consultest.Snapshot){
@@ -91,11 +100,8 @@ func TestRestoreIsMendedSoonWhileThingsChange(t *testing.T) {
 func TestRestoreAfterAChangeIsMendedSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
-		fill(c, 50)
-		old := c.Snapshot()
 		c.Fault(slowestLook)
-		r := start(t, c)
-		r.after(10 * time.Minute)
+		r, old := settled(t, c, 50)
 		c.SetKV(service("shop", "s000", 31000, ""))
 		r.after(3 * bellPace) // the doorbells wait again
 		c.Restore(old)
@@ -117,10 +123,7 @@ func TestWhatWasSentBeforeARestoreIsNoLimit(t *testing.T) {
 // What was sent again may be lost again.
 func TestSecondRestoreIsMendedSoon(t *testing.T) {
 	eachWay(t, func(t *testing.T, c *consultest.Consul) {
-		fill(c, 10)
-		old := c.Snapshot()
-		r := start(t, c)
-		r.after(10 * time.Minute)
+		r, old := settled(t, c, 10)
 		for range 2 {
 			c.Restore(old)
 			r.after(mendedWithin).catalogHolds(10)
@@ -132,10 +135,7 @@ func TestSecondRestoreIsMendedSoon(t *testing.T) {
 func TestNoHasteAgainstALimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := consultest.New()
-		fill(c, 102)
-		old := c.Snapshot()
-		r := start(t, c)
-		r.after(10 * time.Minute)
+		r, old := settled(t, c, 102)
 		writes := len(c.Writes())
 		c.Fault(consultest.On(http.MethodPut, "/v1/agent/service/register", consultest.Fault{NoCatalog: true}))
 		c.Restore(old)

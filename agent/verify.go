@@ -157,17 +157,20 @@ func (v *verifier) done(now time.Time, err error) {
 // sent takes over what became of what a look wanted to be sent again. What was not tried is
 // tried at the next look.
 func (v *verifier) sent(again map[register.ID]string, report register.Report) {
+	if len(again) == 0 {
+		return // what was sent before is not in this report
+	}
 	tried := map[register.ID]bool{}
 	for _, o := range report.Outcomes {
 		tried[o.Step.ID] = !errors.Is(o.Err, register.ErrPostponed)
 	}
-	for id := range again {
-		if d := v.diverging[id]; d != nil && !tried[id] {
-			d.resent = time.Time{}
-			d.resends--
-			v.resent = slices.DeleteFunc(v.resent, func(other register.ID) bool { return other == id })
+	v.resent = slices.DeleteFunc(v.resent, func(id register.ID) bool {
+		if !tried[id] {
+			v.diverging[id].resent = time.Time{}
+			v.diverging[id].resends--
 		}
-	}
+		return !tried[id]
+	})
 }
 
 // pace doubles the number of services to send again when all that were have arrived,

@@ -61,13 +61,13 @@ func (r *Reading) claimsAny(things []Claim) bool {
 
 // means returns the claims of the value alone, with what it means by them.
 func (r *Reading) means() []Claim {
-	var claims []Claim
 	switch {
 	case r.problem != nil:
 		return r.problem.Claims
 	case r.service == nil:
 		return nil
 	}
+	var claims []Claim
 	for port := range r.service.Ports {
 		claims = append(claims, r.service.ClaimsOf(port)...)
 	}
