@@ -8,11 +8,12 @@ import (
 )
 
 // longestPause bounds how long a change by others can hide behind changes of our own, where
-// its ring does not tell them apart.
-const longestPause = time.Minute
+// its ring does not tell them apart. By then the catalog is looked at anyway, and the agent
+// with it.
+const longestPause = longestEcho
 
 // pausesPerLook is how many times as long as a look at everything the pause before it is.
-const pausesPerLook = 200
+const pausesPerLook = 1000
 
 // longestRest bounds how long nothing is compared though nothing rings, in times of what
 // the configuration says.
