@@ -75,12 +75,12 @@ func TestShards(t *testing.T) {
 		largest     int // services
 		longestText int // bytes of a filter
 	}{
-		{"few", tree(4, 128, "service"), 1, 512, 0},
-		{"50 namespaces", tree(50, 55, "service"), 8, 512, 2500},
-		{"one namespace", tree(1, 2768, "service"), 8, 512, 2500},
-		{"500 namespaces", tree(90, 6, "service"), 3, 512, 2500},
+		{"few", tree(4, 256, "service"), 1, 1024, 0},
+		{"50 namespaces", tree(50, 55, "service"), 6, 1024, 2500},
+		{"one namespace", tree(1, 2768, "service"), 4, 1024, 2500},
+		{"500 namespaces", tree(500, 6, "service"), 8, 1024, 2500},
 		{"10,000", tree(50, 200, "service"), 10, 1250, 2500},
-		{"an ID that begins like all others", append(tree(1, 1000, ""), "k8s-registrar-default.namespace-00."), 2, 1001, 2500},
+		{"an ID that begins like all others", append(tree(1, 1100, ""), "k8s-registrar-default.namespace-00."), 2, 1101, 2500},
 		{"none", nil, 1, 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

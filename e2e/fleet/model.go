@@ -34,7 +34,7 @@ const (
 	// looks is how many times all of more than that are compared: every minute. More than
 	// oneAnswer are asked for in parts, and for each Consul goes through all of them, as it does
 	// to confirm.
-	looks, lookFixed, lookService, oneAnswer = 0.042, 0.5, 0.026, 512
+	looks, lookFixed, lookService, oneAnswer = 0.042, 0.5, 0.026, 1024
 )
 
 // predicted returns the server's processor time for one change on one node.
