@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +107,37 @@ func TestRestoreAfterAChangeIsMendedSoon(t *testing.T) {
 		r.after(3 * bellPace) // the doorbells wait again
 		c.Restore(old)
 		r.after(mendedWithin).catalogHolds(50)
+	})
+}
+
+// Without patience a follower that lags is not taken at its word: the leader is asked, and no
+// longer than that.
+func TestTheLeaderIsAskedAfterARestore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := consultest.New()
+		r, old := settled(t, c, 50)
+		c.Restore(old)
+		askedLeader := func(within time.Duration) (leader, follower int) {
+			requests := len(c.Requests())
+			r.after(within)
+			for _, request := range c.Requests()[requests:] {
+				switch {
+				case !strings.HasPrefix(request.Path, "/v1/catalog/node-services/") || request.Query.Has("filter"):
+				case request.Query.Has("stale"):
+					follower++
+				default:
+					leader++
+				}
+			}
+			return leader, follower
+		}
+		if leader, follower := askedLeader(mendedWithin); leader == 0 || follower > 0 {
+			t.Errorf("after a restore the leader was asked %d times for everything, and followers %d times", leader, follower)
+		}
+		r.after(rewoundFor)
+		if leader, follower := askedLeader(10 * time.Minute); leader > 0 || follower == 0 {
+			t.Errorf("later the leader was asked %d times for everything, and followers %d times", leader, follower)
+		}
 	})
 }
 
