@@ -62,6 +62,21 @@ func TestQuick(t *testing.T) {
 	}
 }
 
+// TestRequests makes each of the requests whose price is measured, and judges none.
+func TestRequests(t *testing.T) {
+	consul, err := consulproc.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, errors bytes.Buffer
+	if code := run(t.Context(), []string{requestsName, "-services=20", "-rest=100ms", "-consul=" + consul}, &out, &errors); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, &out, &errors)
+	}
+	if want := "| all in the catalog | 30 |"; !strings.Contains(out.String(), want) {
+		t.Errorf("it prints no %q:\n%s", want, &out)
+	}
+}
+
 // TestLossless holds what the smoke test rests on.
 func TestLossless(t *testing.T) {
 	good := func() sizeResult {

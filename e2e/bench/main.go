@@ -35,13 +35,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // commands are what the program is besides the bench: the contenders that it brings, which
-// have to be processes of their own, and an experiment.
+// have to be processes of their own, and experiments.
 func commands() map[string]func(context.Context, []string, io.Writer) error {
 	return map[string]func(context.Context, []string, io.Writer) error{
-		"floor":   runFloor,
-		"careful": runCareful,
-		"plugin":  runPlugin,
-		"calls":   runCalls,
+		"floor":      runFloor,
+		"careful":    runCareful,
+		"plugin":     runPlugin,
+		"calls":      runCalls,
+		requestsName: runRequests,
 	}
 }
 
