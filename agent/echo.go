@@ -97,8 +97,14 @@ func (v *verifier) confirm(ctx context.Context, pass Pass, now time.Time) bool {
 }
 
 // explain asks for what narrow passes have changed, and tells whether it has arrived and is
-// all that rang.
+// all that rang. The node's mark is asked for, too: its ring may be hidden by one of ours, and
+// who takes the node out waits for what it leads to. Where the mark may not be read, a look at
+// everything would not show it either.
 func (v *verifier) explain(ctx context.Context, pass Pass, now time.Time) bool {
+	if marked, err := v.local.Marked(ctx); err == nil && marked != (pass.Actual.Marker != "") {
+		v.stirred = true
+		return false
+	}
 	ids := slices.Sorted(maps.Keys(v.echo.touched))
 	if len(ids) > 0 {
 		all, indexes, err := v.local.Arrived(ctx, pass.Node, pass.Desired, ids, v.token())

@@ -237,6 +237,25 @@ func TestOwnChangesHideNothing(t *testing.T) {
 	}
 }
 
+// A node that is taken out hears of it soon, though its own changes ring all the time: the
+// command waits half a minute for the others to take over.
+func TestOwnChangesHideNoMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := startFaulty(t, slowestLook)
+		r.after(5 * time.Minute)
+		local := register.NewLocal(c.Client(), register.Owner{Instance: "default"})
+		const every = 1500 * time.Millisecond
+		r.stir(every, 9*every+verifyPause*3/2+mostPutOff, func() {
+			if err := local.Mark(t.Context(), register.ByCommand.Mark("kernel")); err != nil {
+				t.Error(err)
+			}
+		})
+		if r.status().Maintenance == nil {
+			t.Error("it does not know yet that it is in maintenance")
+		}
+	})
+}
+
 // What becomes of a check of another service, right after everything was looked at and a
 // change of ours, is not taken for our own ring.
 func TestAChangeHidesNoCheck(t *testing.T) {

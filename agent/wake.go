@@ -8,8 +8,8 @@ import (
 )
 
 // longestPause bounds how long a change by others can hide behind changes of our own, where
-// its ring does not tell them apart. By then the catalog is looked at anyway, and the agent
-// with it.
+// its ring does not tell them apart. While changes go on, the catalog is looked at by then
+// anyway, and the agent with it.
 const longestPause = longestEcho
 
 // pausesPerLook is how many times as long as a look at everything the pause before it is.

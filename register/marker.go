@@ -73,6 +73,12 @@ func (l *Local) Unmark(ctx context.Context) error {
 	return l.deregister(ctx, l.owner.marker())
 }
 
+// Marked tells whether the node is marked, which costs little however many services there are.
+func (l *Local) Marked(ctx context.Context) (bool, error) {
+	actual, err := l.Some(ctx, nil, true)
+	return actual.Marker != "", err
+}
+
 // unmarked tells whether it is sure that there is no marker. A list hides what the token
 // may not see; a single service that is hidden is 403, and one that is not there 404.
 func (l *Local) unmarked(ctx context.Context) bool {

@@ -10,8 +10,8 @@ const (
 	// shardSize is how many services are asked for together. An answer is taken apart as a
 	// whole, which needs some KB of memory for each service in it; and a look at everything
 	// is not to keep Consul busy for long at a time, when there is news. But for each part
-	// Consul goes through all services with a filter, which of 1,000 costs the agent half of
-	// what an answer with all of them does.
+	// Consul goes through all services with a filter, which of 1,000 costs the agent a third
+	// of what an answer with all of them does.
 	shardSize = 1024
 	// mostShards bounds in how many parts everything is asked for: for each, Consul goes
 	// through all of its services.

@@ -183,6 +183,9 @@ func runRequests(ctx context.Context, args []string, out io.Writer) (err error) 
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if *size < 1 || *size > maxServices {
+		return fmt.Errorf("services: %d is not a number from 1 to %d", *size, maxServices)
+	}
 	binary, err := filepath.Abs(*consul)
 	if err != nil {
 		return err
