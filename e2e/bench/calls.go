@@ -47,8 +47,7 @@ func (q sequence) register(ctx context.Context, node *consulproc.Process, p *con
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(q.workers)
 	for _, s := range services {
-		r := rival.Registration(s.Namespace, s.Name, s.Port, s.Tags(), p.Of(s.Port))
-		r.Checks[0].Interval = fmt.Sprintf("%ds", 10*(1+len(services)/1000))
+		r := payload(s, p, fmt.Sprintf("%ds", 10*(1+len(services)/1000)))
 		if q.request != nil {
 			q.request(r)
 		}
@@ -61,6 +60,13 @@ func (q sequence) register(ctx context.Context, node *consulproc.Process, p *con
 		})
 	}
 	return group.Wait()
+}
+
+// payload returns what is registered for a service.
+func payload(s measure.Service, p *consulproc.Ports, interval string) *api.AgentServiceRegistration {
+	r := rival.Registration(s.Namespace, s.Name, s.Port, s.Tags(), p.Of(s.Port))
+	r.Checks[0].Interval = interval
+	return r
 }
 
 func (q sequence) connect(node *consulproc.Process) (*api.Client, error) {

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -15,7 +12,6 @@ import (
 	"github.com/k8s-registrar/k8s-registrar/e2e/consulproc"
 	"github.com/k8s-registrar/k8s-registrar/e2e/measure"
 	"github.com/k8s-registrar/k8s-registrar/e2e/rig"
-	"github.com/k8s-registrar/k8s-registrar/e2e/rival"
 )
 
 const (
@@ -167,53 +163,32 @@ func (a asked) service(i int) measure.Service { return a.tree.services[i%len(a.t
 
 // payload returns the registration of a service.
 func (a asked) payload(i int) *api.AgentServiceRegistration {
-	s := a.service(i)
-	r := rival.Registration(s.Namespace, s.Name, s.Port, s.Tags(), a.checks.Of(s.Port))
-	r.Checks[0].Interval = probeSeldom
-	return r
+	return payload(a.service(i), a.checks, probeSeldom)
 }
 
 // runRequests measures what single requests cost Consul, on an agent that holds services.
-func runRequests(ctx context.Context, args []string, out io.Writer) (err error) {
-	flags := flag.NewFlagSet(requestsName, flag.ContinueOnError)
-	consul := flags.String("consul", "bin/consul", "the Consul `program`")
-	size := flags.Int("services", 1000, "how many `services` the agent holds")
-	rest := flags.Duration("rest", 8*time.Second, "how `long` to watch Consul before each of them")
-	docs := flags.String("docs", "", "write the table into the `directory`")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if *size < 1 || *size > maxServices {
-		return fmt.Errorf("services: %d is not a number from 1 to %d", *size, maxServices)
-	}
-	binary, err := filepath.Abs(*consul)
-	if err != nil {
-		return err
-	}
-	s := &stage{options: options{consul: binary, patience: time.Minute}, size: *size}
-	defer func() { err = errors.Join(err, s.clear()) }()
-	if err := s.prepare(ctx); err != nil {
-		return err
-	}
+func runRequests(ctx context.Context, args []string, out io.Writer) error {
+	e := newExperiment(requestsName)
+	rest := e.flags.Duration("rest", 8*time.Second, "how `long` to watch Consul before each of them")
+	return e.run(ctx, args, out, func(ctx context.Context, s *stage) (string, error) { return s.requestsTable(ctx, *rest) })
+}
+
+// requestsTable prices one request after the other.
+func (s *stage) requestsTable(ctx context.Context, watch time.Duration) (string, error) {
 	a, node, err := s.fillAgent(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
+	ms := func(d time.Duration) string { return fmt.Sprintf("%.1f ms", measure.Milliseconds(d)) }
 	var rows [][]string
 	for _, r := range a.requests() {
-		each, err := s.price(ctx, node, r, *rest)
+		each, err := s.price(ctx, node, r, watch)
 		if err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
+			return "", fmt.Errorf("%s: %w", r.name, err)
 		}
-		ms := func(d time.Duration) string { return fmt.Sprintf("%.1f ms", measure.Milliseconds(d)) }
 		rows = append(rows, []string{r.name, fmt.Sprint(r.times), ms(each.took), ms(each.agent), ms(each.server)})
 	}
-	table := measure.Table([]string{fmt.Sprintf("%d services", *size), "times", "time", "CPU of the agent", "of the server"}, rows)
-	fmt.Fprint(out, table)
-	if *docs == "" {
-		return nil
-	}
-	return measure.WriteSection(filepath.Join(*docs, benchmarksDocument), fmt.Sprintf("requests %d", *size), table)
+	return measure.Table([]string{fmt.Sprintf("%d services", s.size), "times", "time", "CPU of the agent", "of the server"}, rows), nil
 }
 
 // fillAgent starts an agent, and registers a tree of services on it.

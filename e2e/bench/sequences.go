@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -60,49 +57,33 @@ func registerCheck(ctx context.Context, client *api.Client, r *api.AgentServiceR
 }
 
 // runCalls compares the sequences, each on a client agent of its own, in rounds.
-func runCalls(ctx context.Context, args []string, out io.Writer) (err error) {
-	flags := flag.NewFlagSet("calls", flag.ContinueOnError)
-	consul := flags.String("consul", "bin/consul", "the Consul `program`")
-	size := flags.Int("services", 1000, "how many `services` to register")
-	rounds := flags.Int("rounds", 3, "how many `rounds`")
-	most := flags.Int("sequences", len(sequences()), "measure only the first `n` sequences")
-	docs := flags.String("docs", "", "write the table into the `directory`")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	binary, err := filepath.Abs(*consul)
-	if err != nil {
-		return err
-	}
-	s := &stage{options: options{consul: binary, patience: time.Minute}, size: *size}
-	defer func() { err = errors.Join(err, s.clear()) }()
-	if err := s.prepare(ctx); err != nil {
-		return err
-	}
-	if s.agents, err = measure.HTTPS(s.dir); err != nil {
-		return err
-	}
-	times := make([][]timed, *most)
-	for round := range *rounds {
-		for _, i := range rand.Perm(*most) {
-			q := sequences()[i]
-			t, node, err := s.timeCalls(ctx, q, fmt.Sprintf("%s-%d-%d", callsName, round, i))
-			if err == nil {
-				err = s.retire(ctx, node)
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", q.name, err)
-			}
-			fmt.Fprintf(out, "round %d, %s: %s\n", round+1, q.name, t.took.Round(10*time.Millisecond))
-			times[i] = append(times[i], t)
+func runCalls(ctx context.Context, args []string, out io.Writer) error {
+	e := newExperiment(callsName)
+	rounds := e.flags.Int("rounds", 3, "how many `rounds`")
+	most := e.flags.Int("sequences", len(sequences()), "measure only the first `n` sequences")
+	return e.run(ctx, args, out, func(ctx context.Context, s *stage) (string, error) {
+		var err error
+		if s.agents, err = measure.HTTPS(s.dir); err != nil {
+			return "", err
 		}
-	}
-	table := callsTable(*size, times)
-	fmt.Fprint(out, "\n", table)
-	if *docs == "" {
-		return nil
-	}
-	return measure.WriteSection(filepath.Join(*docs, benchmarksDocument), fmt.Sprintf("calls %d", *size), table)
+		times := make([][]timed, *most)
+		for round := range *rounds {
+			for _, i := range rand.Perm(*most) {
+				q := sequences()[i]
+				t, node, err := s.timeCalls(ctx, q, fmt.Sprintf("%s-%d-%d", callsName, round, i))
+				if err == nil {
+					err = s.retire(ctx, node)
+				}
+				if err != nil {
+					return "", fmt.Errorf("%s: %w", q.name, err)
+				}
+				fmt.Fprintf(out, "round %d, %s: %s\n", round+1, q.name, t.took.Round(10*time.Millisecond))
+				times[i] = append(times[i], t)
+			}
+		}
+		fmt.Fprintln(out)
+		return callsTable(s.size, times), nil
+	})
 }
 
 // callsTable compares each sequence with the first one in the same round.
